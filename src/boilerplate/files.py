@@ -1,0 +1,59 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from boilerplate.errors import InputError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path` that takes its name when the block ends well, and is removed otherwise.
+
+    Parameters
+    ----------
+    path : Path
+        Names that end in ``.gz`` are gzipped, without a time stamp, so that equal content gives equal files.
+
+    Yields
+    ------
+    binary file
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    except OSError as error:
+        raise InputError(path, f"cannot be written: {error.strerror}") from None
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            if path.name.endswith(".gz"):
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                    yield packed
+            else:
+                yield raw
+        part.chmod(0o666 & ~_umask())
+        try:
+            part.replace(path)
+        except OSError as error:
+            raise InputError(path, f"cannot be written: {error.strerror}") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
