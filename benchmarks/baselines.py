@@ -216,7 +216,7 @@ def justext_labels(text: str, lang: str) -> list[Label]:
 def _stop_list(lang: str) -> frozenset[str]:
     """Lower-case stop words; none for a language that jusText has no list for."""
     name = JUSTEXT_STOP_LISTS.get(lang)
-    return cast(frozenset[str], get_stoplist(name)) if name else frozenset()
+    return cast("frozenset[str]", get_stoplist(name)) if name else frozenset()
 
 
 class CharacterTfidf:
@@ -293,5 +293,5 @@ class CharacterTfidf:
         lines = [line for page in pages for line in page]
         if not lines:
             return [[] for _ in pages]
-        found = iter(cast(list[Label], self.pipeline_.predict(lines).tolist()))
+        found = iter(cast("list[Label]", self.pipeline_.predict(lines).tolist()))
         return [[next(found) for _ in page] for page in pages]

@@ -154,7 +154,7 @@ def test_the_manifest_tells_what_the_model_is(tmp_path: Path) -> None:
         "format_version": 1,
         "labels": list(LABELS),
         "libraries": environment_versions(),
-        "requires": {"scikit-learn": ">=1.5,<3"},
+        "requires": {"scikit-learn": ">=1.7,<3"},
         "training": TRAINING,
         "scores": SCORES,
         "created": DATE,
@@ -705,11 +705,11 @@ def test_an_incompatible_scikit_learn(version: str, model_file: Path, monkeypatc
     installed(monkeypatch, version)
     message = refusal(model_file)
     assert f"but {version} is installed" in message
-    assert "install scikit-learn >=1.5,<3" in message
+    assert "install scikit-learn >=1.7,<3" in message
     assert read_manifest(model_file)["created"] == DATE
 
 
-@pytest.mark.parametrize("version", ["1.5", "1.5.0", "1.10.3", "1.9.dev0", "2.9.9"])
+@pytest.mark.parametrize("version", ["1.7", "1.7.0", "1.10.3", "1.9.dev0", "2.9.9"])
 def test_a_compatible_scikit_learn(version: str, model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, version)
     load_model(model_file)

@@ -1,0 +1,70 @@
+"""boilerplate: labels every line of a scraped page as body, caption, promo or foreign-caption.
+
+>>> import boilerplate
+>>> for line in boilerplate.label(text):
+...     print(line.number, line.label, f"{line.confidence:.2f}", line.text)
+>>> boilerplate.clean(text)
+>>> boilerplate.quality(text).body_share
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from boilerplate.labels import LABELS, Label
+from boilerplate.pages import Line
+
+if TYPE_CHECKING:
+    from boilerplate.model import LineClassifier, Quality
+
+__all__ = ["LABELS", "Label", "Line", "LineClassifier", "Quality", "clean", "label", "load", "quality"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # The estimator needs scikit-learn, whose import takes longer than all else: it is loaded when asked for.
+    if name in ("LineClassifier", "Quality"):
+        import boilerplate.model
+
+        return getattr(boilerplate.model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(path: str | os.PathLike[str] | None = None) -> LineClassifier:
+    """A trained model.
+
+    Parameters
+    ----------
+    path : path, optional
+        A file that ``boilerplate train`` or `boilerplate.persistence.save_model` wrote; the model shipped with the
+        package by default, which is read once.
+
+    Returns
+    -------
+    LineClassifier
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be used, with the remedy.
+    """
+    from boilerplate.persistence import load_model, load_shipped
+
+    return load_shipped() if path is None else load_model(path)
+
+
+def label(text: str) -> list[Line]:
+    """Label the lines of a page with the shipped model; see `LineClassifier.label`."""
+    return load().label(text)
+
+
+def clean(text: str, keep: Iterable[str] = ("body",)) -> str:
+    """The body text of a page, by the shipped model; see `LineClassifier.clean`."""
+    return load().clean(text, keep)
+
+
+def quality(text: str) -> Quality:
+    """What a page is worth, by the shipped model; see `LineClassifier.quality`."""
+    return load().quality(text)

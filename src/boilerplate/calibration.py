@@ -38,8 +38,9 @@ class Calibration(NamedTuple):
 
 def softmax(scores: NDArray) -> NDArray[np.float64]:
     """Exponentials of rows, normalised to 1."""
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-    return odds / odds.sum(axis=1, keepdims=True)
+    odds: NDArray[np.float64] = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+    odds /= odds.sum(axis=1, keepdims=True)
+    return odds
 
 
 def fit_calibration(scores: NDArray, labels: NDArray[np.int64], weights: NDArray[np.float64]) -> Calibration:

@@ -28,6 +28,7 @@ JSON_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 
 _KNOWN_KEYS: Final = ("id", "site", "lang")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w.-]*\Z")
+_BAD_HEADER: Final = "bad header; write # key: value"
 
 
 @dataclass
@@ -130,7 +131,7 @@ def check_label(name: object) -> Label:
         For an unknown name, with the nearest known one.
     """
     if isinstance(name, str) and name in INDEX:
-        return cast(Label, name)
+        return cast("Label", name)
     near = difflib.get_close_matches(str(name).strip().lower(), LABELS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else "known labels: " + ", ".join(LABELS)
     raise ValueError(f"unknown label {name!r}; {hint}")
@@ -325,6 +326,8 @@ def parse_page(content: str, default_id: str = "page") -> AnnotatedPage:
         key, value = _parse_header(rows[at], at + 1)
         if key in fields:
             raise _RowError(at + 1, f"header names {key!r} twice")
+        if key in ("text", "labels"):
+            raise _RowError(at + 1, f"header names {key!r}, which the rows below it give")
         fields[key] = value
         at += 1
     if at and at < len(rows) and rows[at] == "":
@@ -416,14 +419,17 @@ def _parse_header(row: str, number: int) -> tuple[str, Any]:
     else:
         key, colon, value = body.partition(":")
         key = key.strip()
-    if colon != ":" or not key:
-        raise _RowError(number, "bad header; write # key: value")
+        if not key:
+            raise _RowError(number, _BAD_HEADER)
+    if colon != ":":
+        raise _RowError(number, _BAD_HEADER)
     value = value.strip()
     if key in _KNOWN_KEYS and not value.startswith('"'):
         return key, value
     try:
         return key, json.loads(value)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # No JSON, or none that Python reads: numbers of thousands of digits, brackets in brackets in brackets.
         return key, value
 
 
@@ -453,9 +459,7 @@ def fingerprint(pages: Iterable[AnnotatedPage]) -> str:
         64 hexadecimal digits (SHA-256).
     """
     digests = sorted(
-        hashlib.sha256(
-            json.dumps([page.id, page.group, page.text, page.labels], ensure_ascii=True).encode()
-        ).digest()
+        hashlib.sha256(json.dumps([page.id, page.group, page.text, page.labels], ensure_ascii=True).encode()).digest()
         for page in pages
     )
     return hashlib.sha256(b"".join(digests)).hexdigest()

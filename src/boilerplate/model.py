@@ -2,15 +2,15 @@
 
 Phase one (`boilerplate.text_model`) scores each line by its own wording. Phase two (`boilerplate.network`) reads those
 scores, of the line and of its neighbours, with all other evidence of the page. It is trained on out-of-fold scores of
-phase one, folded by site, for a text model praises the lines that it was trained on. Calibration is fitted on
-predictions for held-out sites.
+phase one, folded by site, for a text model praises the lines that it was trained on. It goes two rounds: the second
+sees what the first made of the neighbours, out of fold again. Calibration is fitted on predictions for held-out sites.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,18 +18,19 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from boilerplate.calibration import Calibration, fit_calibration
+from boilerplate.calibration import Calibration, fit_calibration, softmax
 from boilerplate.corpus import check_label
 from boilerplate.evaluation import macro_f1
 from boilerplate.evidence.assembly import Batch, batches, phase_two_evidence, read_batch
 from boilerplate.evidence.likeness import RARITY_BITS, line_hashes, word_buckets
+from boilerplate.evidence.lines import Layout
+from boilerplate.evidence.page import neighbour_evidence
 from boilerplate.evidence.text import hashed_ngrams
 from boilerplate.labels import INDEX, LABELS, Label
-from boilerplate.network import Network, Standard, fit_network, fit_standard
+from boilerplate.network import Network, Round, Standard, fit_network, fit_standard
 from boilerplate.pages import Line, labelled_lines, split_lines
 from boilerplate.text_model import (
     CAPTION,
-    TEXT_CLASSES,
     TO_TEXT_CLASS,
     TextModel,
     TextScores,
@@ -79,7 +80,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     hidden_units : int, default=64
         Hidden units of each of phase two's networks.
     n_networks : int, default=4
-        Networks whose scores phase two averages.
+        Networks whose scores each round of phase two averages.
     epochs : int, default=8
         Passes over the training lines, for each network.
     network_penalty : float, default=1e-3
@@ -102,7 +103,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Where the model comes from; only on models that were loaded from a file.
     """
 
-    _state_arrays: ClassVar[tuple[str, ...]] = ("text_model_", "rarity_", "standard_", "networks_", "calibration_")
+    manifest_: dict[str, Any]
 
     def __init__(
         self,
@@ -174,8 +175,10 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         line_fold = np.repeat(fold_of_page, lines_per_page)
 
         tell("reading pages", 0.0)
-        groups_of_pages = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1] if groups is not None else (
-            np.arange(len(texts))
+        groups_of_pages = (
+            np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+            if groups is not None
+            else (np.arange(len(texts)))
         )
         distinct = self._distinct_lines(texts, label, weight, line_fold, np.repeat(groups_of_pages, lines_per_page))
         rarity = _word_rarity(texts)
@@ -191,29 +194,35 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         tell("collecting evidence", 0.45)
         evidence = self._training_evidence(texts, fold_of_page, text_models, rarity)
-        standard = fit_standard(evidence)
-        evidence = standard.apply(evidence)
+        layout = Layout(
+            np.concatenate([[0], np.cumsum(lines_per_page)]), np.repeat(np.arange(len(texts)), lines_per_page)
+        )
 
-        # Phase two: a network for each fold, for calibration and held-out scores, then those that stay.
-        plans = [(fold, self.random_state) for fold in range(n_folds)]
-        plans += [(-1, self.random_state + 1 + number) for number in range(self.n_networks)]
-        found = jobs(delayed(self._fit_network)(evidence, label, weight, line_fold, *plan) for plan in plans)
-        networks = []
-        for network in found:
-            networks.append(network)
-            tell("phase two: pages", 0.5 + 0.5 * len(networks) / len(plans))
-
-        held_out = np.empty((len(label), N_LABELS), dtype=np.float32)
-        for fold in range(n_folds):
-            inside = line_fold == fold
-            held_out[inside] = networks[fold].scores(evidence[inside])
+        # Phase two: in each round a network for each fold, for held-out scores, then those that stay.
+        rounds = []
+        for number, first_seed in enumerate((self.random_state, self.random_state + 1000)):
+            standard = fit_standard(evidence)
+            standardised = standard.apply(evidence)
+            plans = [(fold, first_seed) for fold in range(n_folds)]
+            plans += [(-1, first_seed + 1 + network) for network in range(self.n_networks)]
+            found = jobs(delayed(self._fit_network)(standardised, label, weight, line_fold, *plan) for plan in plans)
+            networks = []
+            for network in found:
+                networks.append(network)
+                tell(f"phase two: pages, round {number + 1}", 0.5 + 0.25 * (number + len(networks) / len(plans)))
+            held_out = np.empty((len(label), N_LABELS), dtype=np.float32)
+            for fold in range(n_folds):
+                inside = line_fold == fold
+                held_out[inside] = networks[fold].scores(standardised[inside])
+            rounds.append(Round(standard, networks[n_folds:]))
+            if number == 0:
+                evidence = np.concatenate([evidence, neighbour_evidence(layout, softmax(held_out))], axis=1)
         calibration = fit_calibration(held_out, label, weight)
 
         self.classes_ = np.array(LABELS)
         self.text_model_ = text_models[-1]
         self.rarity_ = rarity
-        self.standard_ = standard
-        self.networks_ = networks[n_folds:]
+        self.rounds_ = rounds
         self.calibration_ = calibration
         self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(len(X))]
         ends = np.cumsum(lines_per_page)
@@ -252,7 +261,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError(f"{name} has {len(values)} entries for {len(X)} pages")
         kept = self._kept_pages(len(X), sample_weight)
         texts, labels = [], []
-        for number in np.flatnonzero(kept):
+        for number in map(int, np.flatnonzero(kept)):
             count = sum(1 for _ in labelled_lines(X[number]))
             if count != len(y[number]):
                 raise ValueError(f"page {number}: {len(y[number])} labels for {count} non-blank lines")
@@ -382,8 +391,10 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         out: list[NDArray[np.float64]] = []
         for part in batches(X):
             batch = read_batch(part)
-            evidence = self.standard_.apply(_evidence(batch, self.text_model_, self.rarity_))
-            scores = np.mean([network.scores(evidence) for network in self.networks_], axis=0, dtype=np.float32)
+            evidence = _evidence(batch, self.text_model_, self.rarity_)
+            first, second = self.rounds_
+            earlier = neighbour_evidence(batch.lines, softmax(first.scores(evidence)))
+            scores = second.scores(np.concatenate([evidence, earlier], axis=1))
             probabilities = self.calibration_.probabilities(scores)
             out += np.split(probabilities, batch.lines.page_starts[1:-1])
         return out
@@ -433,10 +444,25 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         list of Line
             One for each non-blank line, in order.
         """
-        (probabilities,) = self.predict_proba([text])
+        return self.label_pages([text])[0]
+
+    def label_pages(self, X: Sequence[str]) -> list[list[Line]]:
+        """Label the lines of many pages; see `label`.
+
+        Parameters
+        ----------
+        X : sequence of str, length n_pages
+
+        Returns
+        -------
+        list of lists of Line, length n_pages
+        """
         return [
-            Line(number, line, LABELS[row.argmax()], dict(zip(LABELS, map(float, row), strict=True)))
-            for (number, line), row in zip(labelled_lines(text), probabilities, strict=True)
+            [
+                Line(number, line, LABELS[row.argmax()], dict(zip(LABELS, map(float, row), strict=True)))
+                for (number, line), row in zip(labelled_lines(text), probabilities, strict=True)
+            ]
+            for text, probabilities in zip(X, self.predict_proba(X), strict=True)
         ]
 
     def clean(self, text: str, keep: Iterable[str] = ("body",)) -> str:
@@ -472,7 +498,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ------------------------------------------------------------------ state
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "networks_"):
+        if not hasattr(self, "rounds_"):
             raise NotFittedError("this LineClassifier is not fitted; call fit, or boilerplate.load for a trained one")
 
     def to_state(self) -> dict[str, Any]:
@@ -489,8 +515,10 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "parameters": parameters,
             "text_model": self.text_model_._asdict(),
             "rarity": self.rarity_.astype(np.float16),
-            "standard": self.standard_._asdict(),
-            "networks": [network._asdict() for network in self.networks_],
+            "rounds": [
+                {"standard": turn.standard._asdict(), "networks": [network._asdict() for network in turn.networks]}
+                for turn in self.rounds_
+            ],
             "calibration": self.calibration_._asdict(),
         }
 
@@ -510,8 +538,11 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model.classes_ = np.array(LABELS)
         model.text_model_ = TextModel(**state["text_model"])
         model.rarity_ = state["rarity"].astype(np.float32)
-        model.standard_ = Standard(**state["standard"])
-        model.networks_ = [Network(**network) for network in state["networks"]]
+        first, second = state["rounds"]
+        model.rounds_ = [
+            Round(Standard(**turn["standard"]), [Network(**network) for network in turn["networks"]])
+            for turn in (first, second)
+        ]
         model.calibration_ = Calibration(**state["calibration"])
         return model
 
@@ -566,7 +597,7 @@ def quality_of(labelled: Sequence[Line]) -> Quality:
     lengths = [len(line.text.strip()) for line in labelled]
     total = sum(lengths)
     expected = sum(length * line.probabilities["body"] for length, line in zip(lengths, labelled, strict=True))
-    counts: dict[Label, int] = {label: 0 for label in LABELS}
+    counts: dict[Label, int] = dict.fromkeys(LABELS, 0)
     for line in labelled:
         counts[line.label] += 1
     return Quality(expected / total if total else 0.0, counts, len(labelled))
@@ -612,9 +643,7 @@ def _word_rarity(texts: list[str]) -> NDArray[np.float32]:
     return rarity.astype(np.float16).astype(np.float32)
 
 
-def _balanced_folds(
-    group: NDArray[np.int64], lines: NDArray[np.int64], n_folds: int, seed: int
-) -> NDArray[np.int64]:
+def _balanced_folds(group: NDArray[np.int64], lines: NDArray[np.int64], n_folds: int, seed: int) -> NDArray[np.int64]:
     """Fold of each page: whole groups, shuffled, each to the fold that has fewest lines so far."""
     n_groups = int(group.max()) + 1
     sizes = np.bincount(group, weights=lines, minlength=n_groups)

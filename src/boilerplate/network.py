@@ -20,7 +20,7 @@ class Network(NamedTuple):
     """A perceptron with one hidden layer of rectified linear units."""
 
     hidden_weights: NDArray[np.float32]
-    """Shape (n_features, n_hidden); standardisation is folded in by `standardise`, not here."""
+    """Shape (n_features, n_hidden)."""
     hidden_bias: NDArray[np.float32]
     output_weights: NDArray[np.float32]
     """Shape (n_hidden, n_labels)."""
@@ -57,7 +57,22 @@ class Standard(NamedTuple):
 
     def apply(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
         """Centre, scale and clip evidence of shape (n_lines, n_features)."""
-        return np.clip((evidence - self.mean) / self.scale, -CLIP, CLIP)
+        standardised: NDArray[np.float32] = np.clip((evidence - self.mean) / self.scale, -CLIP, CLIP)
+        return standardised
+
+
+class Round(NamedTuple):
+    """One round of phase two: networks that vote."""
+
+    standard: Standard
+    networks: list[Network]
+
+    def scores(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean of the networks' scores for evidence of shape (n_lines, n_features)."""
+        standardised = self.standard.apply(evidence)
+        votes = np.stack([network.scores(standardised) for network in self.networks])
+        mean: NDArray[np.float32] = votes.mean(axis=0, dtype=np.float32)
+        return mean
 
 
 def fit_standard(evidence: NDArray[np.float32]) -> Standard:

@@ -29,8 +29,11 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import numpy as np
 
@@ -44,11 +47,12 @@ if TYPE_CHECKING:
 FORMAT: Final = "boilerplate model"
 FORMAT_VERSION: Final = 1
 
-REQUIRES: Final[dict[str, str]] = {"scikit-learn": ">=1.5,<3"}
+REQUIRES: Final[dict[str, str]] = {"scikit-learn": ">=1.7,<3"}
 """Versions that may load what this one saves, written into each file.
 
 The state is arrays, so minor releases of scikit-learn cannot break it; what could is a change in what a fitted array
-means, which would come with a new major release. 1.5 is the oldest that the package is tested with.
+means, which would come with a new major release. 1.7 is the oldest that the package itself
+runs with.
 """
 
 COMPRESSION_LEVEL: Final = 6
@@ -67,7 +71,7 @@ _REFETCH: Final = f"fetch the file again, or {_RETRAIN}"
 _UPGRADE: Final = "upgrade boilerplate"
 
 Manifest = dict[str, Any]
-Source = str | os.PathLike[str] | BinaryIO
+Source = str | os.PathLike[str] | IO[bytes]
 
 
 class Saveable(Protocol):
@@ -177,6 +181,23 @@ def load_model(path: Source) -> LineClassifier:
         ) from error
     model.manifest_ = manifest
     return model
+
+
+@cache
+def load_shipped() -> LineClassifier:
+    """The model shipped with the package, read once in a process.
+
+    Returns
+    -------
+    LineClassifier
+    """
+    with shipped_path().open("rb") as file:
+        return load_model(file)
+
+
+def shipped_path() -> Traversable:
+    """Where the shipped model is."""
+    return files("boilerplate").joinpath("models", "default.joblib")
 
 
 def read_manifest(path: Source) -> Manifest:

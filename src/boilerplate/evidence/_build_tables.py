@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boilerplate.evidence.characters import CharClass, TABLE_SIZE
+from boilerplate.evidence.characters import TABLE_SIZE, CharClass
 
 _SENTENCE_END = set(".!?…。！？؟।॥։።｡‽")
 _COMMA = set(",;、，؛،；·")

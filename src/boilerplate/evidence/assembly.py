@@ -70,19 +70,20 @@ def phase_two_evidence(
     Returns
     -------
     float32 array of shape (n_lines, n_features)
-        Columns as `feature_groups` counts them.
     """
     lines = batch.lines
     position, names = position_evidence(lines)
     paragraph = position[:, names.index("is_paragraph")] > 0
+    like = likeness.likeness_evidence(lines, batch.tokens, rarity, paragraph)
+    known = like[:, likeness.NAMES.index("known_on_page")]
     return np.concatenate(
         [
             scores.parts,
-            neighbour_evidence(lines, scores.probabilities)[0],
+            neighbour_evidence(lines, scores.probabilities),
             shape.shape_evidence(lines),
             position,
-            likeness.likeness_evidence(lines, batch.tokens, rarity, paragraph),
-            language.language_evidence(lines, scores.probabilities[:, caption_class]),
+            like,
+            language.language_evidence(lines, scores.probabilities[:, caption_class], known),
         ],
         axis=1,
     )

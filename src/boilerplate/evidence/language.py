@@ -31,7 +31,9 @@ NAMES: Final = (
 MIN_LETTERS: Final = 4
 """Shorter lines have no language worth asking for."""
 MIN_CAPTION: Final = 0.03
-"""Only captions have a foreign twin: a line less probably a caption than this is not asked for its language."""
+MAX_KNOWN: Final = 0.35
+"""Only captions have a foreign twin: a line is asked for its language if it is a caption at least this probably, or if
+at most this share of its words stands elsewhere on the page. Asking costs more than all other evidence together."""
 PAGE_LINES: Final = 8
 """The longest lines of a page, which tell its language."""
 _CANDIDATES: Final = 5
@@ -41,7 +43,7 @@ Identify = Callable[[str], list[tuple[str, float]]]
 
 
 @cache
-def identifier() -> Identifier:
+def identifier() -> Identify:
     """The language identifier: text to (language, probability) pairs, most probable first."""
     import fasttext
 
@@ -68,7 +70,7 @@ def line_text(lines: Lines, line: int) -> str:
     return text.lower() if text.isupper() else text
 
 
-def language_evidence(lines: Lines, caption: NDArray) -> NDArray[np.float32]:
+def language_evidence(lines: Lines, caption: NDArray, known: NDArray) -> NDArray[np.float32]:
     """How far each line is in its page's language.
 
     Parameters
@@ -76,6 +78,8 @@ def language_evidence(lines: Lines, caption: NDArray) -> NDArray[np.float32]:
     lines : Lines
     caption : float array of shape (n_lines,)
         Probability that the line is a caption, by its text alone.
+    known : float array of shape (n_lines,)
+        Share of the line's words that stand elsewhere on the page.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def language_evidence(lines: Lines, caption: NDArray) -> NDArray[np.float32]:
     if not lines.n_lines:
         return np.zeros((0, len(NAMES)), dtype=np.float32)
     letters = np.add.reduceat(lettered.astype(np.int64), lines.starts[:-1])
-    asked = (caption > MIN_CAPTION) & (letters >= MIN_LETTERS)
+    asked = ((caption > MIN_CAPTION) | (known < MAX_KNOWN)) & (letters >= MIN_LETTERS)
     own = np.full(lines.n_lines, _UNKNOWN)
     other = np.full(lines.n_lines, _UNKNOWN)
     for page in np.unique(lines.page[asked]):

@@ -32,7 +32,9 @@ def word_buckets(hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
     return (hashes >> np.uint32(32 - RARITY_BITS)).astype(np.int64)
 
 
-def likeness_evidence(lines: Lines, tokens: Tokens, rarity: NDArray[np.float32], paragraph: NDArray[np.bool_]) -> NDArray[np.float32]:
+def likeness_evidence(
+    lines: Lines, tokens: Tokens, rarity: NDArray[np.float32], paragraph: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Shares of a line's words, weighted by rarity, that stand elsewhere on the page.
 
     Parameters
@@ -66,7 +68,8 @@ def likeness_evidence(lines: Lines, tokens: Tokens, rarity: NDArray[np.float32],
     def contains(target: NDArray[np.int64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
         wanted = (target.astype(np.uint64) << np.uint64(32)) | hashes.astype(np.uint64)
         at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        return valid & (keys[at] == wanted)
+        held: NDArray[np.bool_] = valid & (keys[at] == wanted)
+        return held
 
     page = lines.page[line]
     first = lines.page_starts[page]
@@ -104,7 +107,9 @@ def line_hashes(tokens: Tokens, n_lines: int) -> NDArray[np.uint64]:
     if not len(tokens.hashes):
         return np.zeros(n_lines, dtype=np.uint64)
     position = np.arange(len(tokens.hashes)) - tokens.starts[tokens.line]
-    terms = (tokens.hashes.astype(np.uint64) + np.uint64(1)) * (position.astype(np.uint64) * np.uint64(2) + np.uint64(0x9E3779B97F4A7C15))
+    terms = (tokens.hashes.astype(np.uint64) + np.uint64(1)) * (
+        position.astype(np.uint64) * np.uint64(2) + np.uint64(0x9E3779B97F4A7C15)
+    )
     out = np.zeros(n_lines, dtype=np.uint64)
     filled = np.flatnonzero(np.diff(tokens.starts))
     out[filled] = np.add.reduceat(terms, tokens.starts[filled])

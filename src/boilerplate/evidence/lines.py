@@ -18,24 +18,40 @@ from boilerplate.pages import normalise_newlines
 
 HEAD: Final = 128
 TAIL: Final = 64
-"""Of a longer line, the first `HEAD` and the last `TAIL` characters are looked at: what a line is shows at its ends, and
-a bounded view keeps the cost of a line of 10 MB in bounds."""
+"""Of a longer line, the first `HEAD` and the last `TAIL` characters are looked at: what a line is shows at its ends,
+and a bounded view keeps the cost of a line of 10 MB in bounds."""
 
 MAX_MARKER: Final = 6
 """Longest run of bullet characters that is taken for a list or heading marker (Markdown has six heading levels)."""
 
 
 @dataclass(frozen=True)
-class Lines:
-    """The non-blank lines of a batch of pages.
-
-    ``n_lines`` counts non-blank lines over all pages, ``n_chars`` their viewed characters.
-    """
+class Layout:
+    """Which lines stand on which page."""
 
     page_starts: NDArray[np.int64]
     """First line of each page, and ``n_lines`` at the end: shape (n_pages + 1,)."""
     page: NDArray[np.int64]
     """Page of each line: shape (n_lines,)."""
+
+    @property
+    def n_lines(self) -> int:
+        """Number of non-blank lines in the batch."""
+        return len(self.page)
+
+    @property
+    def n_pages(self) -> int:
+        """Number of pages in the batch."""
+        return len(self.page_starts) - 1
+
+
+@dataclass(frozen=True)
+class Lines(Layout):
+    """The non-blank lines of a batch of pages.
+
+    ``n_lines`` counts non-blank lines over all pages, ``n_chars`` their viewed characters.
+    """
+
     number: NDArray[np.int64]
     """Line number in its page's text, blank lines counted, from 0: shape (n_lines,)."""
     blank_before: NDArray[np.int64]
@@ -54,16 +70,6 @@ class Lines:
     """Code points of the viewed characters: shape (n_chars,)."""
     classes: NDArray[np.uint8]
     """Their `CharClass`: shape (n_chars,)."""
-
-    @property
-    def n_lines(self) -> int:
-        """Number of non-blank lines in the batch."""
-        return len(self.page)
-
-    @property
-    def n_pages(self) -> int:
-        """Number of pages in the batch."""
-        return len(self.page_starts) - 1
 
 
 def segments(lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -141,9 +147,7 @@ def read_lines(texts: Sequence[str]) -> Lines:
     )
 
 
-def _marker_length(
-    classes: NDArray[np.uint8], first: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _marker_length(classes: NDArray[np.uint8], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
     """Length of a leading run of bullet characters and the blank after it; 0 where there is none."""
     marker = np.zeros(len(first), dtype=np.int64)
     running = np.ones(len(first), dtype=bool)
@@ -151,9 +155,7 @@ def _marker_length(
         inside = first + run < end
         at = np.where(inside, first + run, 0)
         mark = classes[np.minimum(first + run - 1, len(classes) - 1)] if len(classes) else classes
-        running &= inside & (
-            (mark == CharClass.BULLET) | (mark == CharClass.DASH) | (mark == CharClass.MARKUP)
-        )
+        running &= inside & ((mark == CharClass.BULLET) | (mark == CharClass.DASH) | (mark == CharClass.MARKUP))
         ends_here = running & (classes[at] == CharClass.SPACE) if len(classes) else running
         marker[ends_here] = run
     # The blanks after the marker belong to it.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boilerplate.evidence.characters import CharClass
-from boilerplate.evidence.lines import Lines
+from boilerplate.evidence.lines import Layout, Lines
 from boilerplate.evidence.shape import LONG
 
 OFFSETS: Final = (-3, -2, -1, 1, 2, 3)
@@ -20,13 +20,13 @@ FIXED_POINT: Final = 1 << 20
 not depend on the pages that share its batch."""
 
 
-def shifted(values: NDArray, lines: Lines, offset: int, fill: float = 0.0) -> NDArray:
+def shifted(values: NDArray, lines: Layout, offset: int, fill: float = 0.0) -> NDArray:
     """The value of the line `offset` lines further on the same page; `fill` beyond the page's ends.
 
     Parameters
     ----------
     values : array of shape (n_lines, ...)
-    lines : Lines
+    lines : Layout
     offset : int
     fill : float
 
@@ -63,7 +63,8 @@ class PageSums:
     def mean(self, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
         """Mean over the lines ``first <= i < end``; 0 for empty stretches."""
         count = np.maximum(end - first, 1)
-        return (self._sums[end] - self._sums[first]) / (count[:, None] * float(FIXED_POINT))
+        means: NDArray[np.float64] = (self._sums[end] - self._sums[first]) / (count[:, None] * float(FIXED_POINT))
+        return means
 
 
 def position_evidence(lines: Lines) -> tuple[NDArray[np.float32], list[str]]:
@@ -125,7 +126,9 @@ def position_evidence(lines: Lines) -> tuple[NDArray[np.float32], list[str]]:
         features[f"finished_at_{offset:+d}"] = shifted(finished.astype(np.float64), lines, offset)
         features[f"marker_at_{offset:+d}"] = shifted((lines.marker > 0).astype(np.float64), lines, offset)
     for offset in (-1, 1):
-        features[f"same_indent_at_{offset:+d}"] = shifted(lines.indent.astype(np.float64), lines, offset, -1) == lines.indent
+        features[f"same_indent_at_{offset:+d}"] = (
+            shifted(lines.indent.astype(np.float64), lines, offset, -1) == lines.indent
+        )
         features[f"blank_beyond_{offset:+d}"] = np.minimum(
             shifted((lines.blank_after if offset > 0 else lines.blank_before).astype(np.float64), lines, offset), 3
         )
@@ -165,35 +168,30 @@ def _run_lengths(short: NDArray[np.bool_], lines: Lines) -> tuple[NDArray[np.int
     return np.minimum(previous_long - 1, index - start), np.minimum(next_long - 1, end - index - 1)
 
 
-def neighbour_evidence(lines: Lines, probabilities: NDArray) -> tuple[NDArray[np.float32], list[str]]:
+def neighbour_evidence(lines: Layout, probabilities: NDArray) -> NDArray[np.float32]:
     """What the line's own and its neighbours' probabilities say.
 
     Parameters
     ----------
-    lines : Lines
+    lines : Layout
     probabilities : float array of shape (n_lines, n_labels)
-        Of phase one, or of an earlier round of phase two.
+        Of phase one, or of phase two's first round.
 
     Returns
     -------
-    evidence : float32 array of shape (n_lines, n_features)
-    names : list of str
+    float32 array of shape (n_lines, n_features)
+        Log probabilities of the line itself; probabilities of each neighbour in `OFFSETS`; means over the windows of
+        `WIDTHS` before and after; means over all lines before, after, and of the page.
     """
-    n_labels = probabilities.shape[1]
     index = np.arange(lines.n_lines)
     start = lines.page_starts[lines.page]
     end = lines.page_starts[lines.page + 1]
     log_odds = np.log(np.clip(probabilities, 1e-4, 1))
     sums = PageSums(probabilities)
     blocks = [log_odds]
-    names = [f"own_{k}" for k in range(n_labels)]
-    for offset in OFFSETS:
-        blocks.append(shifted(probabilities, lines, offset, 0.0))
-        names += [f"at_{offset:+d}_{k}" for k in range(n_labels)]
+    blocks += [shifted(probabilities, lines, offset, 0.0) for offset in OFFSETS]
     for width in WIDTHS:
         blocks.append(sums.mean(np.maximum(start, index - width), index))
         blocks.append(sums.mean(index + 1, np.minimum(end, index + 1 + width)))
-        names += [f"{width}_before_{k}" for k in range(n_labels)] + [f"{width}_after_{k}" for k in range(n_labels)]
     blocks += [sums.mean(start, index), sums.mean(index + 1, end), sums.mean(start, end)]
-    names += [f"all_{where}_{k}" for where in ("before", "after", "page") for k in range(n_labels)]
-    return np.concatenate(blocks, axis=1).astype(np.float32), names
+    return np.concatenate(blocks, axis=1).astype(np.float32)

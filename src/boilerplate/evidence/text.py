@@ -1,7 +1,8 @@
 """What a line's wording says: hashed n-grams of characters, words and shapes.
 
-Every n-gram of every line of a batch is hashed by rolling arithmetic over one array (feature hashing: Weinberger et al.,
-"Feature Hashing for Large Scale Multitask Learning", 2009); no vocabulary is kept.  Three kinds of n-gram are used:
+Every n-gram of every line of a batch is hashed by rolling arithmetic over one array (feature hashing: Weinberger et
+al., "Feature Hashing for Large Scale Multitask Learning", 2009); no vocabulary is kept. Three kinds of n-gram are
+used:
 
 - characters, folded, 2 to 5 long, blanks collapsed, with marks at both ends of the line, so that those at its
   beginning and end are features of their own;

@@ -1,0 +1,69 @@
+"""The command line: one module a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from boilerplate import __version__
+from boilerplate.cli.clean import clean
+from boilerplate.cli.convert import convert
+from boilerplate.cli.evaluate import evaluate
+from boilerplate.cli.inspect import inspect
+from boilerplate.cli.score import score
+from boilerplate.cli.train import train
+from boilerplate.errors import BoilerplateError
+
+INTERRUPTED = 130
+"""Exit code of a shell command that Ctrl-C stopped."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="boilerplate")
+def cli() -> None:
+    """Label every line of scraped pages as body, caption, promo or foreign-caption.
+
+    \b
+    boilerplate score page.txt              labels, as a coloured view
+    boilerplate clean page.txt > body.txt   the body text only
+    boilerplate train pages/ -o my.joblib   your own model, on pages that you annotated
+    boilerplate evaluate pages/             how right the labels are
+
+    Exit codes: 0 done, 1 a threshold was missed, 2 bad input or usage.
+    """
+
+
+for command in (score, clean, train, evaluate, inspect, convert):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        ``sys.argv[1:]`` by default.
+    """
+    try:
+        code = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="boilerplate", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BoilerplateError as error:
+        click.echo(f"boilerplate: {error}", err=True)
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("boilerplate: interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (``| head``): not an error. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

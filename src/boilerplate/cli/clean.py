@@ -1,0 +1,52 @@
+"""``boilerplate clean``: the body text only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from boilerplate.cli.common import (
+    inputs_argument,
+    keep_option,
+    model_option,
+    text_field_option,
+)
+
+
+@click.command()
+@inputs_argument
+@keep_option
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@model_option
+@text_field_option
+@click.pass_context
+def clean(
+    ctx: click.Context,
+    inputs: tuple[str, ...],
+    keep: tuple[str, ...],
+    output: Path | None,
+    model_path: Path | None,
+    text_field: str,
+) -> None:
+    """Print the body text of scraped pages; a blank line stands between pages.
+
+    INPUT is what `boilerplate score` takes.
+
+    \b
+    boilerplate clean page.txt > body.txt
+    trafilatura -u URL | boilerplate clean
+    boilerplate clean scrapes/ --keep body,caption -o corpus.txt
+    """
+    from boilerplate.cli.score import score
+
+    ctx.invoke(
+        score,
+        inputs=inputs,
+        format_="text",
+        keep=keep,
+        output=output,
+        model_path=model_path,
+        text_field=text_field,
+        min_confidence=None,
+    )

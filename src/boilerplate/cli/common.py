@@ -1,0 +1,156 @@
+"""What several commands share: options, complaints, output files, progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from boilerplate.errors import InputError
+from boilerplate.files import written_whole
+from boilerplate.labels import LABELS
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from boilerplate.corpus import AnnotatedPage
+    from boilerplate.model import LineClassifier
+
+BAD_INPUT = 2
+
+model_option = click.option(
+    "--model", "model_path", type=click.Path(path_type=Path), help="Model file; the shipped model by default."
+)
+inputs_argument = click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+text_field_option = click.option(
+    "--text-field", default="text", show_default=True, help="Field of JSON Lines records that holds the page's text."
+)
+
+
+class LabelList(click.ParamType):
+    """Labels with commas between them."""
+
+    name = "labels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Check each name."""
+        from boilerplate.corpus import check_label
+
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(check_label(name.strip()) for name in str(value).split(","))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+keep_option = click.option(
+    "--keep",
+    type=LabelList(),
+    default="body",
+    show_default=True,
+    metavar="LABELS",
+    help=f"Labels to keep, with commas between them: {', '.join(LABELS)}.",
+)
+
+
+class Complaints:
+    """Shows errors as they come and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: InputError) -> None:
+        """Show one error."""
+        self.count += 1
+        click.echo(f"boilerplate: {error}", err=True)
+
+
+def load_model(path: Path | None) -> LineClassifier:
+    """The model of that path, or the shipped one."""
+    import boilerplate
+
+    return boilerplate.load(path)
+
+
+def read_annotated(paths: Iterable[Path]) -> list[AnnotatedPage]:
+    """All annotated pages; every broken one is shown, with a summary, and ends the command.
+
+    Raises
+    ------
+    click.exceptions.Exit
+        If any page could not be read.
+    """
+    from boilerplate.corpus import read_pages
+
+    complaints = Complaints()
+    pages = list(read_pages(*paths, complain=complaints))
+    if complaints.count:
+        click.echo(f"boilerplate: {len(pages)} pages good, {complaints.count} broken; nothing was done", err=True)
+        raise click.exceptions.Exit(BAD_INPUT)
+    if not any(page.labels for page in pages):
+        raise click.ClickException("no annotated lines in " + ", ".join(map(str, paths)))
+    return pages
+
+
+@contextmanager
+def output_file(path: Path | None) -> Iterator[IO[bytes]]:
+    """The file to write to, which appears whole or not at all; standard output without a path."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with written_whole(path) as file:
+            yield file
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on standard error if that is a terminal; else nothing.
+
+    Yields
+    ------
+    callable
+        Takes the step at hand and the share of the work done.
+    """
+    if not sys.stderr.isatty():
+        yield lambda step, share: None
+        return
+    with _progress() as progress:
+        task = progress.add_task(unit, total=1.0)
+        yield lambda step, share: progress.update(task, description=step, completed=share)
+
+
+@contextmanager
+def counting(pages: Iterable[Any], unit: str) -> Iterator[Iterable[Any]]:
+    """Pass pages through, counted on standard error if that is a terminal."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield pages
+        return
+    with _progress() as progress:
+        task = progress.add_task(unit, total=None)
+
+        def counted() -> Iterator[Any]:
+            for number, page in enumerate(pages, 1):
+                yield page
+                progress.update(task, description=f"{number:,} {unit}")
+
+        yield counted()
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

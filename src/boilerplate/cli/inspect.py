@@ -1,0 +1,33 @@
+"""``boilerplate inspect``: where a model comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def inspect(model: Path | None, format_: str) -> None:
+    """Show a model's manifest: data, versions, scores. Without MODEL: the shipped one.
+
+    \b
+    boilerplate inspect
+    boilerplate inspect my.joblib --format json
+    """
+    from boilerplate.persistence import read_manifest, shipped_path
+
+    if model is None:
+        with shipped_path().open("rb") as file:
+            manifest = read_manifest(file)
+    else:
+        manifest = read_manifest(model)
+    if format_ == "json":
+        click.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        return
+    from boilerplate.cli.view import console, manifest_table
+
+    console().print(manifest_table(manifest))

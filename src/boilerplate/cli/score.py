@@ -1,0 +1,100 @@
+"""``boilerplate score``: label the lines of scraped pages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO
+
+import click
+
+from boilerplate.cli.common import (
+    BAD_INPUT,
+    Complaints,
+    counting,
+    inputs_argument,
+    keep_option,
+    load_model,
+    model_option,
+    output_file,
+    text_field_option,
+)
+
+FORMATS = ("table", "jsonl", "csv", "text", "annotated")
+
+
+@click.command()
+@inputs_argument
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="table: coloured view (default on a terminal); jsonl: one object a page (default elsewhere); csv: one row a "
+    "line; text: the lines to keep; annotated: JSON Lines to correct by hand and train on.",
+)
+@keep_option
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@model_option
+@text_field_option
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Mark lines as uncertain whose label is less probable than this.",
+)
+def score(
+    inputs: tuple[str, ...],
+    format_: str | None,
+    keep: tuple[str, ...],
+    output: Path | None,
+    model_path: Path | None,
+    text_field: str,
+    min_confidence: float | None,
+) -> None:
+    """Label every line of scraped pages.
+
+    INPUT is any number of text files (a page each), JSON Lines files (.jsonl, .jsonl.gz), page files (.page), folders
+    of these, or - for standard input (also the default).
+
+    \b
+    boilerplate score page.txt
+    boilerplate score scrapes/ --format csv -o lines.csv
+    boilerplate score spider.jsonl.gz --text-field content -o scored.jsonl
+    trafilatura -u URL | boilerplate score --format text --keep body,caption
+    """
+    from boilerplate.scoring import (
+        Writer,
+        annotated_writer,
+        csv_writer,
+        json_lines_writer,
+        read_scrapes,
+        score_pages,
+        text_writer,
+    )
+
+    if format_ is None:
+        format_ = "table" if output is None and sys.stdout.isatty() else "jsonl"
+
+    def writer(out: IO[bytes]) -> Writer:
+        if format_ == "table":
+            from boilerplate.cli.view import table_writer
+
+            return table_writer(out if output else None, min_confidence)
+        if format_ == "csv":
+            return csv_writer(out, min_confidence)
+        if format_ == "text":
+            return text_writer(out, keep)
+        if format_ == "annotated":
+            return annotated_writer(out)
+        return json_lines_writer(out, min_confidence)
+
+    complaints = Complaints()
+    count = 0
+    model = load_model(model_path)
+    scrapes = read_scrapes(inputs or ("-",), text_field, complaints)
+    with output_file(output) as out, counting(score_pages(scrapes, model), "pages") as pages:
+        write = writer(out)
+        for count, page in enumerate(pages, 1):  # noqa: B007  the count is used below
+            write(page)
+    if complaints.count:
+        click.echo(f"boilerplate: {count} pages scored, {complaints.count} could not be read", err=True)
+        raise click.exceptions.Exit(BAD_INPUT)

@@ -1,0 +1,116 @@
+"""``boilerplate train``: a model from annotated pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from boilerplate.cli.common import progress_bar, read_annotated
+
+if TYPE_CHECKING:
+    from boilerplate.corpus import AnnotatedPage
+
+
+@click.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Model file to write."
+)
+@click.option("--seed", default=0, show_default=True, help="Equal pages, options and seed give an equal model.")
+@click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out.")
+@click.option("-j", "--jobs", default=-1, show_default=True, help="Processes; -1: one for each core.")
+@click.option(
+    "--unreviewed-weight",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Weight of pages whose field 'reviewed' is false, against 1 for all others.",
+)
+@click.option("--date", help="Date for the manifest instead of today's; makes the file itself reproducible.")
+def train(
+    data: tuple[Path, ...],
+    output: Path,
+    seed: int,
+    folds: int,
+    jobs: int,
+    unreviewed_weight: float,
+    date: str | None,
+) -> None:
+    """Train a model on annotated pages.
+
+    DATA is any number of .jsonl, .jsonl.gz and .page files, and folders of these. Pages are split by their site: each
+    is scored by models that never saw its site, and these scores are printed and kept in the model's manifest. The
+    model that is saved has seen all.
+
+    \b
+    boilerplate train my-pages/ -o my.joblib
+    boilerplate score scrape.txt --model my.joblib
+    """
+    from rich.text import Text
+
+    from boilerplate.cli.view import console, scores_table
+    from boilerplate.evaluation import evaluate_pages
+    from boilerplate.labels import LABELS
+    from boilerplate.model import LineClassifier
+    from boilerplate.persistence import save_model
+
+    pages = read_annotated(data)
+    weights = [unreviewed_weight if page.extra.get("reviewed") is False else 1.0 for page in pages]
+    model = LineClassifier(random_state=seed, n_folds=folds, n_jobs=jobs)
+    with progress_bar("training") as progress:
+        try:
+            model.fit(
+                [page.text for page in pages],
+                [page.labels for page in pages],
+                groups=[page.group for page in pages],
+                sample_weight=weights,
+                progress=progress,
+            )
+        except ValueError as error:
+            raise click.ClickException(f"cannot train on these pages: {error}") from None
+    trusted = [number for number, weight in enumerate(weights) if weight == max(weights)]
+    probabilities = [model.held_out_probabilities_[number] for number in trusted]
+    evaluation = evaluate_pages(
+        [pages[number] for number in trusted],
+        [[LABELS[column] for column in page.argmax(axis=1)] for page in probabilities],
+        probabilities,
+        random_state=seed,
+    )
+    terminal = console()
+    terminal.print(scores_table(evaluation, "On held-out sites"))
+    manifest = save_model(
+        model,
+        output,
+        training=training_summary([page for page, weight in zip(pages, weights, strict=True) if weight > 0]),
+        scores=held_out_scores(evaluation),
+        date=date,
+    )
+    size = output.stat().st_size / 1e6
+    terminal.print(Text(f"{output}: {size:.1f} MB, state {manifest['state_digest'][:16]}"))
+
+
+def training_summary(pages: list[AnnotatedPage]) -> dict[str, Any]:
+    """What the manifest says of the training pages."""
+    from collections import Counter
+
+    from boilerplate.corpus import fingerprint
+    from boilerplate.labels import LABELS
+
+    lines = Counter(label for page in pages for label in page.labels)
+    languages = Counter(page.lang or "unknown" for page in pages)
+    return {
+        "fingerprint": fingerprint(pages),
+        "pages": len(pages),
+        "sites": len({page.group for page in pages}),
+        "lines": {label: lines[label] for label in LABELS},
+        "languages": dict(sorted(languages.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def held_out_scores(evaluation: Any) -> dict[str, Any]:
+    """What the manifest says of the scores on held-out sites: the evaluation without its breakdown by site."""
+    scores: dict[str, Any] = evaluation.to_dict()
+    breakdowns = {name: rows for name, rows in scores["breakdowns"].items() if name != "site"}
+    return {**scores, "breakdowns": breakdowns}

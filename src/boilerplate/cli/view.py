@@ -1,0 +1,205 @@
+"""What people see on a terminal: labelled pages, scores, manifests."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import IO, TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from boilerplate.labels import COLOURS, LABELS
+
+if TYPE_CHECKING:
+    from boilerplate.evaluation import BreakdownRow, Evaluation
+    from boilerplate.scoring import ScoredPage, Writer
+
+MAX_SHOWN = 400
+"""Characters of a line that the coloured view shows; the other formats hold it whole."""
+MAX_ROWS = 20
+"""Rows of a breakdown."""
+
+
+def console() -> Console:
+    """A console on standard output; as wide as the terminal, and 100 columns in a pipe."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=100)
+
+
+def page_view(page: ScoredPage, min_confidence: float | None) -> RenderableType:
+    """One labelled page: label, confidence and text of each line, and the verdict.
+
+    Parameters
+    ----------
+    page : ScoredPage
+    min_confidence : float, optional
+        Lines below it get a question mark.
+
+    Returns
+    -------
+    renderable
+    """
+    table = Table(box=None, padding=(0, 1), show_header=False, pad_edge=False)
+    table.add_column(style="dim", justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in page.lines:
+        colour = COLOURS[line.label]
+        uncertain = min_confidence is not None and line.confidence < min_confidence
+        table.add_row(
+            str(line.number),
+            Text(line.label, style=f"bold {colour}"),
+            Text(f"{line.confidence:4.0%}" + ("?" if uncertain else " "), style="bold red" if uncertain else "dim"),
+            Text(printable(line.text), style=colour),
+        )
+    quality = page.quality
+    counts = "  ".join(f"{count} {label}" for label, count in quality.counts.items() if count)
+    verdict = Text.assemble(
+        ("body ", "dim"),
+        (f"{quality.body_share:.0%}", "bold"),
+        (" of the characters  ·  ", "dim"),
+        counts or "no lines",
+    )
+    title = Text(page.scrape.id, style="bold underline")
+    return Group(title, table, verdict, Text())
+
+
+def printable(text: str) -> str:
+    """A line as a terminal can show it: no control characters, not endless."""
+    text = text.strip()
+    shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in shown)
+
+
+def table_writer(out: IO[bytes] | None, min_confidence: float | None) -> Writer:
+    """Writes the coloured view, to a file without colours or to standard output."""
+    terminal = console()
+
+    def write(page: ScoredPage) -> None:
+        view = page_view(page, min_confidence)
+        if out is None:
+            terminal.print(view)
+            return
+        buffer = io.StringIO()
+        Console(file=buffer, width=120, highlight=False).print(view)
+        out.write(buffer.getvalue().encode("utf-8", "replace"))
+
+    return write
+
+
+def scores_table(evaluation: Evaluation, title: str) -> Table:
+    """Precision, recall, F1 and support of each label, and the macro-F1 with its interval."""
+    low, high = evaluation.macro_f1_interval
+    table = Table(
+        title=f"{title}: {evaluation.pages:,} pages of {evaluation.sites:,} sites, {evaluation.lines:,} lines",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("label")
+    for name in ("precision", "recall", "F1", "lines"):
+        table.add_column(name, justify="right")
+    for label, scores in evaluation.labels.items():
+        table.add_row(
+            Text(label, style=COLOURS[label]),
+            _number(scores.precision),
+            _number(scores.recall),
+            _number(scores.f1),
+            f"{scores.support:,}",
+        )
+    table.add_section()
+    interval = "" if math.isnan(low) else f" ({low:.3f} to {high:.3f})"
+    table.add_row("macro-F1 (95 %)", "", "", f"{_number(evaluation.macro_f1)}{interval}", f"{evaluation.lines:,}")
+    table.add_row("lines right", "", "", _number(evaluation.accuracy), "")
+    return table
+
+
+def evaluation_view(evaluation: Evaluation) -> RenderableType:
+    """All of an evaluation: scores, confusion, rates, breakdowns."""
+    parts: list[RenderableType] = [scores_table(evaluation, "Scores"), Text()]
+    confusion = Table(title="Confusion (rows: given, columns: predicted)", title_justify="left", title_style="bold")
+    confusion.add_column("")
+    for label in LABELS:
+        confusion.add_column(label, justify="right", style=COLOURS[label])
+    for label, row in zip(LABELS, evaluation.confusion, strict=True):
+        confusion.add_row(Text(label, style=COLOURS[label]), *(f"{int(count):,}" for count in row))
+    parts += [confusion, Text()]
+    rates = Table(title="Pages and characters", title_justify="left", title_style="bold", show_header=False)
+    rates.add_column("")
+    rates.add_column("", justify="right")
+    rates.add_row("pages without an error", _percent(evaluation.flawless_pages))
+    rates.add_row("body characters kept", _percent(evaluation.characters.body_kept))
+    rates.add_row("other characters removed", _percent(evaluation.characters.other_removed))
+    for label, error in (evaluation.calibration_error or {}).items():
+        rates.add_row(f"calibration error, {label}", _number(error))
+    parts.append(rates)
+    for name, rows in evaluation.breakdowns.items():
+        if len(rows) > 1:
+            parts += [Text(), _breakdown_table(name, rows)]
+    return Group(*parts)
+
+
+def _breakdown_table(name: str, rows: list[BreakdownRow]) -> Table:
+    more = f", the {MAX_ROWS} with most lines of {len(rows)}" if len(rows) > MAX_ROWS else ""
+    table = Table(title=f"By {name}{more}", title_justify="left", title_style="bold")
+    table.add_column(name)
+    for column in ("pages", "lines", "macro-F1", *LABELS):
+        table.add_column(column, justify="right")
+    for row in rows[:MAX_ROWS]:
+        table.add_row(
+            row.key or "not given",
+            f"{row.pages:,}",
+            f"{row.lines:,}",
+            _number(row.macro_f1),
+            *(_number(row.f1[label]) for label in LABELS),
+        )
+    return table
+
+
+def manifest_table(manifest: dict[str, Any]) -> Table:
+    """A manifest, one entry a row; long parts as JSON."""
+    table = Table(show_header=False, title="Model", title_justify="left", title_style="bold")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for key, value in manifest.items():
+        if key == "scores":
+            table.add_row("held-out sites", _held_out(value))
+        elif isinstance(value, dict):
+            for inner, entry in value.items():
+                table.add_row(f"{key}: {inner}", _entry(entry))
+        else:
+            table.add_row(key, _entry(value))
+    return table
+
+
+def _held_out(scores: dict[str, Any]) -> str:
+    macro = scores.get("macro_f1")
+    if macro is None:
+        return "not measured"
+    interval = scores.get("macro_f1_interval") or {}
+    shown = f"macro-F1 {macro:.3f}"
+    if interval.get("low") is not None:
+        shown += f" ({interval['low']:.3f} to {interval['high']:.3f})"
+    for label, row in scores.get("labels", {}).items():
+        if row.get("f1") is not None:
+            shown += f", {label} {row['f1']:.3f}"
+    return shown
+
+
+def _entry(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {entry}" for key, entry in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.1%}"
