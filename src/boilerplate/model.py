@@ -73,9 +73,9 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     hash_bits : int, default=18
         Phase one hashes n-grams into ``2 ** hash_bits`` buckets.
-    text_inverse_penalty : float, default=10.0
+    text_inverse_penalty : float, default=1.0
         Inverse strength of phase one's L2 penalty (scikit-learn's ``C``).
-    text_iterations : int, default=40
+    text_iterations : int, default=150
         Steps of phase one's optimiser.
     hidden_units : int, default=64
         Hidden units of each of phase two's networks.
@@ -109,8 +109,8 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         hash_bits: int = 18,
-        text_inverse_penalty: float = 10.0,
-        text_iterations: int = 40,
+        text_inverse_penalty: float = 1.0,
+        text_iterations: int = 150,
         hidden_units: int = 64,
         n_networks: int = 4,
         epochs: int = 8,

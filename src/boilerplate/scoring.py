@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -33,6 +35,8 @@ TEXT_SUFFIXES: Final = (".txt", ".text", ".md")
 STDIN: Final = "-"
 CHUNK_PAGES: Final = 128
 """Pages that are labelled in one go."""
+
+_NOT_IN_CSV: Final = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def _read_file(path: Path, text_field: str, complain: Complain) -> Iterator[Scra
     try:
         if path.name.endswith(PAGE_SUFFIX):
             page = read_page_file(path)
-            yield Scrape(page.id, str(path), page.text)
+            fields = fields_of_page(page)
+            yield Scrape(page.id, str(path), fields.pop("text"), fields)
         else:
             yield Scrape(path.name, str(path), _decode(path.read_bytes(), path))
     except InputError as error:
@@ -123,18 +128,28 @@ def _decode(raw: bytes, path: str | os.PathLike[str]) -> str:
 
 def _read_stdin(text_field: str, complain: Complain) -> Iterator[Scrape]:
     raw = sys.stdin.buffer.read()
-    first = raw.lstrip()[:1_000_000].split(b"\n", 1)[0]
-    try:
-        is_record = text_field in parse_object(first)
-    except ValueError:
-        is_record = False
-    if is_record:
+    if _holds_records(raw, text_field):
         yield from _read_records(enumerate(raw.split(b"\n"), 1), "stdin", text_field, complain)
         return
     try:
         yield Scrape("stdin", STDIN, _decode(raw, "stdin"))
     except InputError as error:
         complain(error)
+
+
+def _holds_records(raw: bytes, text_field: str) -> bool:
+    """Whether this is JSON Lines: its first row is an object with a text, or each of its first rows is an object.
+
+    A page may begin with a row of JSON that its site left there; the row below it then is none. Records without the
+    text field are records nevertheless, so that the field's name can be complained of.
+    """
+    objects: list[dict[str, Any] | None] = []
+    for row in islice((row for row in io.BytesIO(raw) if row.strip()), 2):
+        try:
+            objects.append(parse_object(row))
+        except ValueError:
+            objects.append(None)
+    return bool(objects) and objects[0] is not None and (text_field in objects[0] or None not in objects)
 
 
 def _read_records(
@@ -152,8 +167,8 @@ def _read_records(
         except ValueError as error:
             complain(InputError(path, str(error), number))
             continue
-        name = fields.get("id", fields.get("url"))
-        yield Scrape(str(name) if name else f"{os.fspath(path)}:{number}", os.fspath(path), text, fields)
+        names = [str(fields[key]) for key in ("id", "url") if fields.get(key) not in (None, "")]
+        yield Scrape(names[0] if names else f"{os.fspath(path)}:{number}", os.fspath(path), text, fields)
 
 
 def score_pages(scrapes: Iterable[Scrape], model: LineClassifier) -> Iterator[ScoredPage]:
@@ -239,13 +254,7 @@ def csv_writer(out: IO[bytes], min_confidence: float | None) -> Writer:
     def put(rows: list[list[Any]]) -> None:
         buffer = io.StringIO(newline="")
         csv.writer(buffer).writerows(rows)
-        out.write(
-            buffer.getvalue()
-            .replace("\0", "\ufffd")
-            .encode("utf-8", "surrogatepass")
-            .decode("utf-8", "replace")
-            .encode()
-        )
+        out.write(_NOT_IN_CSV.sub("\ufffd", buffer.getvalue()).encode("utf-8"))
 
     put([columns])
 

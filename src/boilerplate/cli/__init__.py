@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         ``sys.argv[1:]`` by default.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Lone surrogates, and what the terminal's encoding has no form for, are shown as escapes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(
             args=None if arguments is None else list(arguments), prog_name="boilerplate", standalone_mode=False
@@ -62,8 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("boilerplate: interrupted", err=True)
         code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (``| head``): not an error. Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output has gone (``| head``): not an error. click and rich make a SystemExit of it.
+        _drop_output()
         code = 0
+    except OSError as error:
+        # A full disk, for one.
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"boilerplate: {place}{error.strerror or error}", err=True)
+        _drop_output()
+        code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    # Python would complain when it flushes at exit what could not be written.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

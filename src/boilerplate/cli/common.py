@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from boilerplate.errors import InputError
+from boilerplate.errors import BoilerplateError, InputError
 from boilerplate.files import written_whole
 from boilerplate.labels import LABELS
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from boilerplate.model import LineClassifier
 
 BAD_INPUT = 2
+MAX_SEED = 2**31 - 1
 
 model_option = click.option(
     "--model", "model_path", type=click.Path(path_type=Path), help="Model file; the shipped model by default."
@@ -77,11 +79,13 @@ def load_model(path: Path | None) -> LineClassifier:
     return boilerplate.load(path)
 
 
-def read_annotated(paths: Iterable[Path]) -> list[AnnotatedPage]:
+def read_annotated(paths: Iterable[Path], lines_needed: bool = True) -> list[AnnotatedPage]:
     """All annotated pages; every broken one is shown, with a summary, and ends the command.
 
     Raises
     ------
+    BoilerplateError
+        If there are no pages, or no lines though they are needed.
     click.exceptions.Exit
         If any page could not be read.
     """
@@ -92,9 +96,14 @@ def read_annotated(paths: Iterable[Path]) -> list[AnnotatedPage]:
     if complaints.count:
         click.echo(f"boilerplate: {len(pages)} pages good, {complaints.count} broken; nothing was done", err=True)
         raise click.exceptions.Exit(BAD_INPUT)
-    if not any(page.labels for page in pages):
-        raise click.ClickException("no annotated lines in " + ", ".join(map(str, paths)))
+    if not pages or (lines_needed and not any(page.labels for page in pages)):
+        raise BoilerplateError("no annotated lines in " + ", ".join(map(str, paths)))
     return pages
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON in UTF-8, indented; lone surrogates are escaped as JSON escapes them."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 @contextmanager
@@ -126,9 +135,9 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
-def counting(pages: Iterable[Any], unit: str) -> Iterator[Iterable[Any]]:
-    """Pass pages through, counted on standard error if that is a terminal."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
+def counting(pages: Iterable[Any], unit: str, shown: bool) -> Iterator[Iterable[Any]]:
+    """Pass pages through, counted on standard error if that is a terminal that does not show the pages themselves."""
+    if shown or not sys.stderr.isatty():
         yield pages
         return
     with _progress() as progress:

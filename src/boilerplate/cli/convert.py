@@ -26,7 +26,7 @@ def convert(source: Path, target: Path) -> None:
 
     if target.is_dir() and any(target.iterdir()):
         raise InputError(target, "this folder is not empty; name a new one")
-    pages = read_annotated([source])
+    pages = read_annotated([source], lines_needed=False)
     if target.name.endswith(JSON_SUFFIXES):
         count = write_json_lines(pages, target)
     elif target.name.endswith(PAGE_SUFFIX):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from boilerplate.cli.common import load_model, model_option, progress_bar, read_annotated
+from boilerplate.cli.common import MAX_SEED, load_model, model_option, print_json, progress_bar, read_annotated
+from boilerplate.errors import BoilerplateError
 
 MISSED = 1
 
@@ -23,7 +23,7 @@ MISSED = 1
 @click.option(
     "--resamples", default=1000, show_default=True, type=click.IntRange(1), help="Bootstrap samples of sites."
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MAX_SEED), help="Seed of the bootstrap.")
 def evaluate(
     data: tuple[Path, ...],
     model_path: Path | None,
@@ -51,7 +51,7 @@ def evaluate(
     if reviewed_only:
         pages = [page for page in pages if page.extra.get("reviewed") is not False]
         if not pages:
-            raise click.ClickException("no reviewed page among these; leave out --reviewed-only")
+            raise BoilerplateError("no reviewed page among these; leave out --reviewed-only")
     model = load_model(model_path)
     probabilities = []
     step = 64
@@ -67,7 +67,7 @@ def evaluate(
         random_state=seed,
     )
     if format_ == "json":
-        click.echo(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(evaluation.to_dict())
     else:
         console().print(evaluation_view(evaluation))
     # Written so that an undefined macro-F1 misses the threshold too.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from boilerplate.cli.common import print_json
 
 
 @click.command()
@@ -26,7 +27,7 @@ def inspect(model: Path | None, format_: str) -> None:
     else:
         manifest = read_manifest(model)
     if format_ == "json":
-        click.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        print_json(manifest)
         return
     from boilerplate.cli.view import console, manifest_table
 

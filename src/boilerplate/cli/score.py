@@ -71,8 +71,9 @@ def score(
         text_writer,
     )
 
+    on_terminal = output is None and sys.stdout.isatty()
     if format_ is None:
-        format_ = "table" if output is None and sys.stdout.isatty() else "jsonl"
+        format_ = "table" if on_terminal else "jsonl"
 
     def writer(out: IO[bytes]) -> Writer:
         if format_ == "table":
@@ -91,7 +92,7 @@ def score(
     count = 0
     model = load_model(model_path)
     scrapes = read_scrapes(inputs or ("-",), text_field, complaints)
-    with output_file(output) as out, counting(score_pages(scrapes, model), "pages") as pages:
+    with output_file(output) as out, counting(score_pages(scrapes, model), "pages", on_terminal) as pages:
         write = writer(out)
         for count, page in enumerate(pages, 1):  # noqa: B007  the count is used below
             write(page)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from boilerplate.cli.common import progress_bar, read_annotated
+from boilerplate.cli.common import MAX_SEED, progress_bar, read_annotated
+from boilerplate.errors import BoilerplateError, InputError
 
 if TYPE_CHECKING:
     from boilerplate.corpus import AnnotatedPage
@@ -18,7 +20,13 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Model file to write."
 )
-@click.option("--seed", default=0, show_default=True, help="Equal pages, options and seed give an equal model.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, MAX_SEED),
+    help="Equal pages, options and seed give an equal model.",
+)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out.")
 @click.option("-j", "--jobs", default=-1, show_default=True, help="Processes; -1: one for each core.")
 @click.option(
@@ -56,6 +64,7 @@ def train(
     from boilerplate.model import LineClassifier
     from boilerplate.persistence import save_model
 
+    check_output(output)
     pages = read_annotated(data)
     weights = [unreviewed_weight if page.extra.get("reviewed") is False else 1.0 for page in pages]
     model = LineClassifier(random_state=seed, n_folds=folds, n_jobs=jobs)
@@ -69,7 +78,7 @@ def train(
                 progress=progress,
             )
         except ValueError as error:
-            raise click.ClickException(f"cannot train on these pages: {error}") from None
+            raise BoilerplateError(f"cannot train on these pages: {error}") from None
     trusted = [number for number, weight in enumerate(weights) if weight == max(weights)]
     probabilities = [model.held_out_probabilities_[number] for number in trusted]
     evaluation = evaluate_pages(
@@ -78,8 +87,6 @@ def train(
         probabilities,
         random_state=seed,
     )
-    terminal = console()
-    terminal.print(scores_table(evaluation, "On held-out sites"))
     manifest = save_model(
         model,
         output,
@@ -87,8 +94,26 @@ def train(
         scores=held_out_scores(evaluation),
         date=date,
     )
+    # Printed when the file is safe: the reader of what is printed may have gone.
+    terminal = console()
+    terminal.print(scores_table(evaluation, "On held-out sites"))
     size = output.stat().st_size / 1e6
     terminal.print(Text(f"{output}: {size:.1f} MB, state {manifest['state_digest'][:16]}"))
+
+
+def check_output(path: Path) -> None:
+    """See that a model can be written there, before a training that may take hours.
+
+    Raises
+    ------
+    InputError
+    """
+    if path.name.endswith(".gz"):
+        raise InputError(path, "a model is compressed already; choose a name without .gz, such as model.joblib")
+    if not path.parent.is_dir():
+        raise InputError(path, "cannot be written: no such folder; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(path, "cannot be written: no permission to write to its folder")
 
 
 def training_summary(pages: list[AnnotatedPage]) -> dict[str, Any]:

@@ -24,9 +24,12 @@ MAX_ROWS = 20
 
 
 def console() -> Console:
-    """A console on standard output; as wide as the terminal, and 100 columns in a pipe."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=100)
+    """A console on standard output; as wide as the terminal, and 100 columns in a pipe.
+
+    It prints strings as they are: names of sites are no markup.
+    """
+    found = Console(highlight=False, markup=False, emoji=False)
+    return found if found.is_terminal else Console(highlight=False, markup=False, emoji=False, width=100)
 
 
 def page_view(page: ScoredPage, min_confidence: float | None) -> RenderableType:
@@ -64,15 +67,18 @@ def page_view(page: ScoredPage, min_confidence: float | None) -> RenderableType:
         (" of the characters  ·  ", "dim"),
         counts or "no lines",
     )
-    title = Text(page.scrape.id, style="bold underline")
+    title = Text(printable(page.scrape.id), style="bold underline")
     return Group(title, table, verdict, Text())
 
 
 def printable(text: str) -> str:
     """A line as a terminal can show it: no control characters, not endless."""
     text = text.strip()
-    shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in shown)
+    return _without_controls(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
+
+
+def _without_controls(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def table_writer(out: IO[bytes] | None, min_confidence: float | None) -> Writer:
@@ -150,7 +156,7 @@ def _breakdown_table(name: str, rows: list[BreakdownRow]) -> Table:
         table.add_column(column, justify="right")
     for row in rows[:MAX_ROWS]:
         table.add_row(
-            row.key or "not given",
+            printable(row.key) or "not given",
             f"{row.pages:,}",
             f"{row.lines:,}",
             _number(row.macro_f1),
@@ -169,9 +175,9 @@ def manifest_table(manifest: dict[str, Any]) -> Table:
             table.add_row("held-out sites", _held_out(value))
         elif isinstance(value, dict):
             for inner, entry in value.items():
-                table.add_row(f"{key}: {inner}", _entry(entry))
+                table.add_row(_without_controls(f"{key}: {inner}"), _without_controls(_entry(entry)))
         else:
-            table.add_row(key, _entry(value))
+            table.add_row(_without_controls(key), _without_controls(_entry(value)))
     return table
 
 
