@@ -12,7 +12,23 @@ NO_NEWLINES = ("\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u2028",
 ODD = (
     *NO_NEWLINES,
     *("\x00", "\ufeff", "\ud800", "\udfff", "\u200b", "\u3000", "\xa0", "\t", " ", "\U0001f600", "\U00020bb7"),
-    *("#", "# id: x", "#\t", "body", "body\t", "promo\tx", "- ", "* ", "## ", "•   ", "> ", "...", "(AP)", "Foto:", "写真"),
+    *(
+        "#",
+        "# id: x",
+        "#\t",
+        "body",
+        "body\t",
+        "promo\tx",
+        "- ",
+        "* ",
+        "## ",
+        "•   ",
+        "> ",
+        "...",
+        "(AP)",
+        "Foto:",
+        "写真",
+    ),
 )
 
 any_character = st.characters(codec=None)

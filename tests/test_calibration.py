@@ -15,9 +15,7 @@ AS_IT_IS = Calibration(np.ones(4), np.zeros(4))
 SCALE = np.array([0.5, 1.0, 1.2, 2.0])
 SHIFT = np.array([0.4, -0.6, 0.0, 0.2])
 
-score_arrays = hnp.arrays(
-    np.float32, st.tuples(st.integers(0, 6), st.just(4)), elements=st.floats(-1e4, 1e4, width=32)
-)
+score_arrays = hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(4)), elements=st.floats(-1e4, 1e4, width=32))
 
 
 def log_probabilities(count: int, seed: int) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import field_texts, page_texts
 
 from boilerplate.corpus import (
     AnnotatedPage,
@@ -35,7 +36,6 @@ from boilerplate.corpus import (
 from boilerplate.errors import BoilerplateError, InputError
 from boilerplate.labels import LABELS
 from boilerplate.pages import labelled_lines, normalise_newlines
-from strategies import field_texts, page_texts
 
 FIXED = ("id", "text", "labels", "site", "lang")
 
@@ -251,9 +251,7 @@ class TestFilesAndFolders:
             ("empty", r"no \.jsonl, \.jsonl\.gz or \.page file in this folder"),
         ],
     )
-    def test_paths_without_pages(
-        self, tmp_path: Path, name: str, message: str, complaints: list[InputError]
-    ) -> None:
+    def test_paths_without_pages(self, tmp_path: Path, name: str, message: str, complaints: list[InputError]) -> None:
         (tmp_path / "notes.txt").write_text("x")
         (tmp_path / "empty").mkdir()
         write_json_lines(small_pages(), tmp_path / "good.jsonl")
@@ -327,9 +325,7 @@ BROKEN_FILES = {
 
 class TestBrokenInput:
     @pytest.mark.parametrize(("raw", "message"), BROKEN_ROWS.values(), ids=BROKEN_ROWS)
-    def test_rows_of_json(
-        self, tmp_path: Path, raw: bytes, message: str, complaints: list[InputError]
-    ) -> None:
+    def test_rows_of_json(self, tmp_path: Path, raw: bytes, message: str, complaints: list[InputError]) -> None:
         file = tmp_path / "pages.jsonl"
         good = json_row(fields_of_page(small_page())).encode()
         # A row of UTF-16 has a newline of its own: as the last row it stays one row.
@@ -372,9 +368,7 @@ class TestBrokenInput:
 
     @given(st.binary(max_size=60))
     @settings(max_examples=100)
-    def test_any_bytes_are_a_page_or_an_input_error(
-        self, tmp_path_factory: pytest.TempPathFactory, raw: bytes
-    ) -> None:
+    def test_any_bytes_are_a_page_or_an_input_error(self, tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
         for name in ("any.page", "any.jsonl", "any.jsonl.gz"):
             file = tmp_path_factory.getbasetemp() / name
             file.write_bytes(raw)
@@ -402,7 +396,9 @@ class TestDamagedGzip:
     @staticmethod
     def packed() -> bytes:
         # Each page of random-looking hexadecimal text, so that it does not pack into one deflate block's first bytes.
-        pages = [AnnotatedPage(f"p{n}", fingerprint([AnnotatedPage(str(n), "", [])]) * 60, ["body"]) for n in range(400)]
+        pages = [
+            AnnotatedPage(f"p{n}", fingerprint([AnnotatedPage(str(n), "", [])]) * 60, ["body"]) for n in range(400)
+        ]
         return gzip.compress("".join(json_row(fields_of_page(page)) for page in pages).encode())
 
     def read(self, tmp_path: Path, raw: bytes) -> tuple[list[AnnotatedPage], InputError]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import page_texts
 
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evidence import language, likeness, shape
@@ -20,7 +21,6 @@ from boilerplate.evidence.lines import Layout, read_lines
 from boilerplate.evidence.page import OFFSETS, WIDTHS, PageSums, neighbour_evidence, position_evidence, shifted
 from boilerplate.evidence.text import KINDS, hashed_ngrams
 from boilerplate.text_model import CAPTION, TEXT_CLASSES, TextModel, design_matrix
-from strategies import page_texts
 
 BITS = 14
 EVEN = np.ones(2**RARITY_BITS, dtype=np.float32)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from strategies import NO_NEWLINES, page_texts
 
 from boilerplate.evidence.characters import CharClass, classify
 from boilerplate.evidence.lines import HEAD, TAIL, Lines, read_lines, segments
 from boilerplate.pages import labelled_lines, split_lines
-from strategies import NO_NEWLINES, page_texts
 
 batches = st.lists(page_texts, max_size=4)
 

@@ -21,15 +21,17 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import check_is_fitted
+from strategies import page_texts
 from threadpoolctl import threadpool_limits
 
+from boilerplate.cleaning import keep_lines
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evidence.assembly import BATCH_LINES, batches
 from boilerplate.labels import LABELS, Label
-from boilerplate.model import LineClassifier, Quality, keep_lines, quality_of
+from boilerplate.model import LineClassifier
 from boilerplate.pages import Line, labelled_lines, normalise_newlines, split_lines
 from boilerplate.persistence import load_model, save_model, state_digest
-from strategies import page_texts
+from boilerplate.verdict import Quality, quality_of
 
 BODY, CAPTION, FOREIGN, PROMO = LABELS
 
@@ -418,9 +420,7 @@ class TestTraining:
             given = np.concatenate([page[np.arange(10), column] for page, column in zip(found, columns, strict=True)])
             assert 0.35 < given.mean() < 0.65
 
-    @pytest.mark.parametrize(
-        "present", [[BODY], [FOREIGN], [BODY, PROMO], [CAPTION, FOREIGN], [BODY, CAPTION, PROMO]]
-    )
+    @pytest.mark.parametrize("present", [[BODY], [FOREIGN], [BODY, PROMO], [CAPTION, FOREIGN], [BODY, CAPTION, PROMO]])
     def test_not_every_label_need_occur(self, quick: Fit, present: list[Label]) -> None:
         turn = itertools.cycle(present)
         labels = [[next(turn) for _ in page] for page in LABELLED]
@@ -540,9 +540,7 @@ class TestState:
         yield load_model(folder / "model.joblib")
         yield pickle.loads(pickle.dumps(model))
 
-    def test_nothing_is_lost(
-        self, model: LineClassifier, other_pages: list[AnnotatedPage], tmp_path: Path
-    ) -> None:
+    def test_nothing_is_lost(self, model: LineClassifier, other_pages: list[AnnotatedPage], tmp_path: Path) -> None:
         texts = ["", *texts_of(other_pages)]
         expected = model.predict_proba(texts)
         for again in self.ways(model, tmp_path):

@@ -17,7 +17,9 @@ from boilerplate.labels import LABELS, Label
 from boilerplate.pages import Line
 
 if TYPE_CHECKING:
-    from boilerplate.model import LineClassifier, Quality
+    from boilerplate.labeller import Labeller
+    from boilerplate.model import LineClassifier
+    from boilerplate.verdict import Quality
 
 __all__ = ["LABELS", "Label", "Line", "LineClassifier", "Quality", "clean", "label", "load", "quality"]
 __version__ = "0.1.0"
@@ -25,10 +27,14 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     # The estimator needs scikit-learn, whose import takes longer than all else: it is loaded when asked for.
-    if name in ("LineClassifier", "Quality"):
-        import boilerplate.model
+    if name == "LineClassifier":
+        from boilerplate.model import LineClassifier
 
-        return getattr(boilerplate.model, name)
+        return LineClassifier
+    if name == "Quality":
+        from boilerplate.verdict import Quality
+
+        return Quality
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -55,16 +61,22 @@ def load(path: str | os.PathLike[str] | None = None) -> LineClassifier:
     return load_shipped() if path is None else load_model(path)
 
 
+def _shipped() -> Labeller:
+    from boilerplate.persistence import load_shipped_labeller
+
+    return load_shipped_labeller()
+
+
 def label(text: str) -> list[Line]:
     """Label the lines of a page with the shipped model; see `LineClassifier.label`."""
-    return load().label(text)
+    return _shipped().label(text)
 
 
 def clean(text: str, keep: Iterable[str] = ("body",)) -> str:
     """The body text of a page, by the shipped model; see `LineClassifier.clean`."""
-    return load().clean(text, keep)
+    return _shipped().clean(text, keep)
 
 
 def quality(text: str) -> Quality:
     """What a page is worth, by the shipped model; see `LineClassifier.quality`."""
-    return load().quality(text)
+    return _shipped().quality(text)

@@ -8,7 +8,7 @@ sees what the first made of the neighbours, out of fold again. Calibration is fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,22 +18,21 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from boilerplate.calibration import Calibration, fit_calibration, softmax
+from boilerplate.calibration import fit_calibration, softmax
 from boilerplate.corpus import check_label
 from boilerplate.evaluation import macro_f1
-from boilerplate.evidence.assembly import Batch, batches, phase_two_evidence, read_batch
+from boilerplate.evidence.assembly import batches, read_batch
 from boilerplate.evidence.likeness import RARITY_BITS, line_hashes, word_buckets
 from boilerplate.evidence.lines import Layout
 from boilerplate.evidence.page import neighbour_evidence
 from boilerplate.evidence.text import hashed_ngrams
-from boilerplate.labels import INDEX, LABELS, Label
-from boilerplate.network import Network, Round, Standard, fit_network, fit_standard
-from boilerplate.pages import Line, labelled_lines, split_lines
+from boilerplate.labeller import Labeller, PageMethods, check_texts, line_evidence
+from boilerplate.labels import INDEX, LABELS
+from boilerplate.network import Network, Round, fit_network, fit_standard
+from boilerplate.pages import labelled_lines
 from boilerplate.text_model import (
-    CAPTION,
     TO_TEXT_CLASS,
     TextModel,
-    TextScores,
     design_matrix,
     fit_text_model,
 )
@@ -44,26 +43,7 @@ Progress = Callable[[str, float], None]
 N_LABELS: Final = len(LABELS)
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What a page as a whole is worth.
-
-    Attributes
-    ----------
-    body_share : float
-        Share of the page's characters that are body, expected under the probabilities; 0 for a page without lines.
-    counts : dict of str to int
-        Lines of each label.
-    lines : int
-        All labelled lines.
-    """
-
-    body_share: float
-    counts: dict[Label, int]
-    lines: int
-
-
-class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Labels every non-blank line of scraped pages.
 
     ``X`` is a sequence of page texts, ``y`` a sequence of label sequences, one label for each line that ``strip()``
@@ -96,6 +76,8 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     classes_ : array of str, shape (4,)
         `boilerplate.labels.LABELS`, whichever of them the training pages had.
+    labeller_ : Labeller
+        The fitted pipeline.
     held_out_probabilities_ : list of arrays of shape (n_lines, 4)
         For each training page, the probabilities from networks and text models that had not seen its group. Not part
         of a saved model.
@@ -129,8 +111,6 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_folds = n_folds
         self.random_state = random_state
         self.n_jobs = n_jobs
-
-    # ------------------------------------------------------------------ training
 
     def fit(
         self,
@@ -220,10 +200,8 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         calibration = fit_calibration(held_out, label, weight)
 
         self.classes_ = np.array(LABELS)
-        self.text_model_ = text_models[-1]
-        self.rarity_ = rarity
-        self.rounds_ = rounds
-        self.calibration_ = calibration
+        first_round, second_round = rounds
+        self.labeller_ = Labeller(text_models[-1], rarity, first_round, second_round, calibration)
         self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(len(X))]
         ends = np.cumsum(lines_per_page)
         kept = np.flatnonzero(self._kept_pages(len(X), sample_weight))
@@ -254,7 +232,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Sequence[float] | None,
     ) -> tuple[list[str], list[NDArray[np.int64]], NDArray[np.int64], NDArray[np.float64]]:
         """Texts, label indices, fold and weight of every page that is trained on."""
-        _check_texts(X)
+        check_texts(X)
         named = {"y": y, "groups": groups, "sample_weight": sample_weight}
         for name, values in named.items():
             if values is not None and len(values) != len(X):
@@ -340,7 +318,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             start = 0
             for part in batches([texts[page] for page in pages]):
                 batch = read_batch(part)
-                evidence = _evidence(batch, model, rarity)
+                evidence = line_evidence(batch, model, rarity)
                 inside = pages[start : start + len(part)]
                 rows = np.concatenate([np.arange(ends[p] - lines_per_page[p], ends[p]) for p in inside])
                 parts.append((rows, evidence))
@@ -372,8 +350,6 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 seed=seed,
             )
 
-    # ------------------------------------------------------------------ prediction
-
     def predict_proba(self, X: Sequence[str]) -> list[NDArray[np.float64]]:
         """Probabilities of the labels of every line.
 
@@ -387,30 +363,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Columns in the order of ``classes_``; rows sum to 1.
         """
         self._check_fitted()
-        _check_texts(X)
-        out: list[NDArray[np.float64]] = []
-        for part in batches(X):
-            batch = read_batch(part)
-            evidence = _evidence(batch, self.text_model_, self.rarity_)
-            first, second = self.rounds_
-            earlier = neighbour_evidence(batch.lines, softmax(first.scores(evidence)))
-            scores = second.scores(np.concatenate([evidence, earlier], axis=1))
-            probabilities = self.calibration_.probabilities(scores)
-            out += np.split(probabilities, batch.lines.page_starts[1:-1])
-        return out
-
-    def predict(self, X: Sequence[str]) -> list[list[Label]]:
-        """The most probable label of every line.
-
-        Parameters
-        ----------
-        X : sequence of str, length n_pages
-
-        Returns
-        -------
-        list of lists of str, length n_pages
-        """
-        return [[LABELS[column] for column in page.argmax(axis=1)] for page in self.predict_proba(X)]
+        return self.labeller_.predict_proba(X)
 
     def score(self, X: Sequence[str], y: Sequence[Sequence[str]], sample_weight: None = None) -> float:
         """Macro-F1 over the labels that occur in `y`, over the lines of all pages.
@@ -430,75 +383,8 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError("score does not take sample weights")
         return macro_f1(y, self.predict(X))
 
-    # ------------------------------------------------------------------ one page
-
-    def label(self, text: str) -> list[Line]:
-        """Label the lines of one page.
-
-        Parameters
-        ----------
-        text : str
-
-        Returns
-        -------
-        list of Line
-            One for each non-blank line, in order.
-        """
-        return self.label_pages([text])[0]
-
-    def label_pages(self, X: Sequence[str]) -> list[list[Line]]:
-        """Label the lines of many pages; see `label`.
-
-        Parameters
-        ----------
-        X : sequence of str, length n_pages
-
-        Returns
-        -------
-        list of lists of Line, length n_pages
-        """
-        return [
-            [
-                Line(number, line, LABELS[row.argmax()], dict(zip(LABELS, map(float, row), strict=True)))
-                for (number, line), row in zip(labelled_lines(text), probabilities, strict=True)
-            ]
-            for text, probabilities in zip(X, self.predict_proba(X), strict=True)
-        ]
-
-    def clean(self, text: str, keep: Iterable[str] = ("body",)) -> str:
-        """The lines of a page that have one of the labels to keep.
-
-        Parameters
-        ----------
-        text : str
-        keep : iterable of str, default=("body",)
-            Labels to keep.
-
-        Returns
-        -------
-        str
-            Kept lines byte for byte. Between two of them stand as many blank lines as the longest blank run between
-            them on the page; none at either end. A final newline is kept.
-        """
-        return keep_lines(text, self.label(text), keep)
-
-    def quality(self, text: str) -> Quality:
-        """What the page as a whole is worth.
-
-        Parameters
-        ----------
-        text : str
-
-        Returns
-        -------
-        Quality
-        """
-        return quality_of(self.label(text))
-
-    # ------------------------------------------------------------------ state
-
     def _check_fitted(self) -> None:
-        if not hasattr(self, "rounds_"):
+        if not hasattr(self, "labeller_"):
             raise NotFittedError("this LineClassifier is not fitted; call fit, or boilerplate.load for a trained one")
 
     def to_state(self) -> dict[str, Any]:
@@ -511,16 +397,7 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check_fitted()
         parameters = {name: value for name, value in self.get_params().items() if name != "n_jobs"}
-        return {
-            "parameters": parameters,
-            "text_model": self.text_model_._asdict(),
-            "rarity": self.rarity_.astype(np.float16),
-            "rounds": [
-                {"standard": turn.standard._asdict(), "networks": [network._asdict() for network in turn.networks]}
-                for turn in self.rounds_
-            ],
-            "calibration": self.calibration_._asdict(),
-        }
+        return {"parameters": parameters, **self.labeller_.to_state()}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> LineClassifier:
@@ -536,71 +413,8 @@ class LineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         model = cls(**state["parameters"])
         model.classes_ = np.array(LABELS)
-        model.text_model_ = TextModel(**state["text_model"])
-        model.rarity_ = state["rarity"].astype(np.float32)
-        first, second = state["rounds"]
-        model.rounds_ = [
-            Round(Standard(**turn["standard"]), [Network(**network) for network in turn["networks"]])
-            for turn in (first, second)
-        ]
-        model.calibration_ = Calibration(**state["calibration"])
+        model.labeller_ = Labeller.from_state(state)
         return model
-
-
-def keep_lines(text: str, labelled: Sequence[Line], keep: Iterable[str]) -> str:
-    """The lines of a page that have one of the labels to keep; see `LineClassifier.clean`.
-
-    Parameters
-    ----------
-    text : str
-    labelled : sequence of Line
-        The page's labelled lines.
-    keep : iterable of str
-
-    Returns
-    -------
-    str
-    """
-    wanted = {check_label(name) for name in keep}
-    labels = {line.number: line.label for line in labelled}
-    out: list[str] = []
-    blank_run: list[str] = []
-    longest: list[str] = []
-    rows = split_lines(text)
-    for number, row in enumerate(rows, 1):
-        if number not in labels:
-            blank_run.append(row)
-            continue
-        longest = max(longest, blank_run, key=len)
-        blank_run = []
-        if labels[number] in wanted:
-            if out:
-                out += longest
-            out.append(row)
-            longest = []
-    if out and rows[-1] == "":
-        out.append("")
-    return "\n".join(out)
-
-
-def quality_of(labelled: Sequence[Line]) -> Quality:
-    """The verdict on a page from its labelled lines.
-
-    Parameters
-    ----------
-    labelled : sequence of Line
-
-    Returns
-    -------
-    Quality
-    """
-    lengths = [len(line.text.strip()) for line in labelled]
-    total = sum(lengths)
-    expected = sum(length * line.probabilities["body"] for length, line in zip(lengths, labelled, strict=True))
-    counts: dict[Label, int] = dict.fromkeys(LABELS, 0)
-    for line in labelled:
-        counts[line.label] += 1
-    return Quality(expected / total if total else 0.0, counts, len(labelled))
 
 
 @dataclass
@@ -615,19 +429,6 @@ class _DistinctLines:
 
 def _silent(step: str, share: float) -> None:
     """Progress that nobody asked for."""
-
-
-def _check_texts(X: Sequence[str]) -> None:
-    if isinstance(X, str):
-        raise ValueError("X must be a sequence of page texts, not one text; wrap it in a list")
-    for number, text in enumerate(X):
-        if not isinstance(text, str):
-            raise ValueError(f"page {number} is not a text but {type(text).__name__}")
-
-
-def _evidence(batch: Batch, model: TextModel, rarity: NDArray[np.float32]) -> NDArray[np.float32]:
-    scores: TextScores = model.scores(batch.lines, batch.folded, batch.tokens)
-    return phase_two_evidence(batch, scores, rarity, CAPTION)
 
 
 def _word_rarity(texts: list[str]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ from boilerplate.files import written_whole
 from boilerplate.labels import LABELS
 
 if TYPE_CHECKING:
+    from boilerplate.labeller import Labeller
     from boilerplate.model import LineClassifier
 
 FORMAT: Final = "boilerplate model"
@@ -71,6 +72,7 @@ _REFETCH: Final = f"fetch the file again, or {_RETRAIN}"
 _UPGRADE: Final = "upgrade boilerplate"
 
 Manifest = dict[str, Any]
+Restored = TypeVar("Restored")
 Source = str | os.PathLike[str] | IO[bytes]
 
 
@@ -164,35 +166,62 @@ def load_model(path: Source) -> LineClassifier:
     ModelError
         With what is wrong and what to do.
     """
+    # Imported late: a manifest can be read without scikit-learn, whose import takes a second.
+    from boilerplate.model import LineClassifier
+
+    model, manifest = _restored(path, LineClassifier.from_state)
+    model.manifest_ = manifest
+    return model
+
+
+def load_labeller(path: Source) -> Labeller:
+    """Read the pipeline alone of a model file, with the same checks; scikit-learn is not imported.
+
+    Parameters
+    ----------
+    path : path or binary file
+
+    Returns
+    -------
+    Labeller
+
+    Raises
+    ------
+    ModelError
+        With what is wrong and what to do.
+    """
+    from boilerplate.labeller import Labeller
+
+    return _restored(path, Labeller.from_state)[0]
+
+
+def _restored(path: Source, restore: Callable[[dict[str, Any]], Restored]) -> tuple[Restored, Manifest]:
     content, name = _read(path)
     manifest = content["manifest"]
     _check_labels(manifest, name)
     _check_requirements(manifest, name)
-    # Imported late: a manifest can be read without scikit-learn, whose import takes a second.
-    from boilerplate.model import LineClassifier
-
     try:
-        model = LineClassifier.from_state(content["state"])
+        return restore(content["state"]), manifest
     except (ArithmeticError, AttributeError, LookupError, SystemError, TypeError, ValueError) as error:
         maker = _shown(manifest["libraries"].get("boilerplate"))
         raise ModelError(
             f"{name}: does not fit this version of boilerplate (made by {maker}; {type(error).__name__}: "
             f"{_shown(str(error))}); {_RETRAIN}"
         ) from error
-    model.manifest_ = manifest
-    return model
 
 
 @cache
 def load_shipped() -> LineClassifier:
-    """The model shipped with the package, read once in a process.
-
-    Returns
-    -------
-    LineClassifier
-    """
+    """The model shipped with the package, read once in a process."""
     with shipped_path().open("rb") as file:
         return load_model(file)
+
+
+@cache
+def load_shipped_labeller() -> Labeller:
+    """The shipped model's pipeline alone, read once in a process."""
+    with shipped_path().open("rb") as file:
+        return load_labeller(file)
 
 
 def shipped_path() -> Traversable:

@@ -29,7 +29,8 @@ from boilerplate.labels import LABELS
 from boilerplate.pages import Line, normalise_newlines
 
 if TYPE_CHECKING:
-    from boilerplate.model import LineClassifier, Quality
+    from boilerplate.labeller import PageMethods
+    from boilerplate.verdict import Quality
 
 TEXT_SUFFIXES: Final = (".txt", ".text", ".md")
 STDIN: Final = "-"
@@ -60,7 +61,7 @@ class ScoredPage:
     @property
     def quality(self) -> Quality:
         """The verdict on the page."""
-        from boilerplate.model import quality_of
+        from boilerplate.verdict import quality_of
 
         return quality_of(self.lines)
 
@@ -171,13 +172,14 @@ def _read_records(
         yield Scrape(names[0] if names else f"{os.fspath(path)}:{number}", os.fspath(path), text, fields)
 
 
-def score_pages(scrapes: Iterable[Scrape], model: LineClassifier) -> Iterator[ScoredPage]:
+def score_pages(scrapes: Iterable[Scrape], model: PageMethods) -> Iterator[ScoredPage]:
     """Label pages, some at a time.
 
     Parameters
     ----------
     scrapes : iterable of Scrape
-    model : LineClassifier
+    model : PageMethods
+        `LineClassifier` or `Labeller`.
 
     Yields
     ------
@@ -193,7 +195,7 @@ def score_pages(scrapes: Iterable[Scrape], model: LineClassifier) -> Iterator[Sc
     yield from _score_chunk(chunk, model)
 
 
-def _score_chunk(chunk: list[Scrape], model: LineClassifier) -> Iterator[ScoredPage]:
+def _score_chunk(chunk: list[Scrape], model: PageMethods) -> Iterator[ScoredPage]:
     for scrape, lines in zip(chunk, model.label_pages([scrape.text for scrape in chunk]), strict=True):
         yield ScoredPage(scrape, lines)
 
@@ -271,7 +273,7 @@ def csv_writer(out: IO[bytes], min_confidence: float | None) -> Writer:
 
 def text_writer(out: IO[bytes], keep: Iterable[str]) -> Writer:
     """Writes the lines to keep of each page, with a blank line between pages."""
-    from boilerplate.model import keep_lines
+    from boilerplate.cleaning import keep_lines
 
     wanted = tuple(keep)
     written = False

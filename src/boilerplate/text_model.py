@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from boilerplate.evidence.lines import Lines, segments
@@ -90,6 +89,8 @@ def design_matrix(ngrams: Sequence[NGrams], bits: int) -> Any:
     -------
     scipy.sparse.csr_matrix of float32, shape (n_lines, 2 ** bits)
     """
+    import scipy.sparse as sp
+
     counts = [np.diff(kind.starts) for kind in ngrams]
     rows = np.concatenate([[0], np.cumsum(np.sum(counts, axis=0))])
     columns = np.empty(rows[-1], dtype=np.int32)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from boilerplate.corpus import AnnotatedPage
-    from boilerplate.model import LineClassifier
+    from boilerplate.labeller import Labeller
 
 BAD_INPUT = 2
 MAX_SEED = 2**31 - 1
@@ -72,11 +72,11 @@ class Complaints:
         click.echo(f"boilerplate: {error}", err=True)
 
 
-def load_model(path: Path | None) -> LineClassifier:
-    """The model of that path, or the shipped one."""
-    import boilerplate
+def load_labeller(path: Path | None) -> Labeller:
+    """The pipeline of the model at that path, or of the shipped one."""
+    from boilerplate.persistence import load_labeller, load_shipped_labeller
 
-    return boilerplate.load(path)
+    return load_shipped_labeller() if path is None else load_labeller(path)
 
 
 def read_annotated(paths: Iterable[Path], lines_needed: bool = True) -> list[AnnotatedPage]:

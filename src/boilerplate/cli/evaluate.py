@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from boilerplate.cli.common import MAX_SEED, load_model, model_option, print_json, progress_bar, read_annotated
+from boilerplate.cli.common import MAX_SEED, load_labeller, model_option, print_json, progress_bar, read_annotated
 from boilerplate.errors import BoilerplateError
 
 MISSED = 1
@@ -52,7 +52,7 @@ def evaluate(
         pages = [page for page in pages if page.extra.get("reviewed") is not False]
         if not pages:
             raise BoilerplateError("no reviewed page among these; leave out --reviewed-only")
-    model = load_model(model_path)
+    model = load_labeller(model_path)
     probabilities = []
     step = 64
     with progress_bar("evaluating") as progress:

@@ -14,7 +14,7 @@ from boilerplate.cli.common import (
     counting,
     inputs_argument,
     keep_option,
-    load_model,
+    load_labeller,
     model_option,
     output_file,
     text_field_option,
@@ -90,7 +90,7 @@ def score(
 
     complaints = Complaints()
     count = 0
-    model = load_model(model_path)
+    model = load_labeller(model_path)
     scrapes = read_scrapes(inputs or ("-",), text_field, complaints)
     with output_file(output) as out, counting(score_pages(scrapes, model), "pages", on_terminal) as pages:
         write = writer(out)
