@@ -6,6 +6,7 @@ import copy
 import gzip
 import itertools
 import json
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -502,6 +503,25 @@ class TestWriting:
         write_json_lines([], file)
         assert file.read_bytes() == b""
         assert list(tmp_path.iterdir()) == [file]
+
+    def test_a_link_stays_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "real" / "p.jsonl").write_bytes(b"old")
+        (tmp_path / "link.jsonl").symlink_to(tmp_path / "real" / "p.jsonl")
+        write_json_lines(small_pages(), tmp_path / "link.jsonl")
+        assert (tmp_path / "link.jsonl").is_symlink()
+        assert list(read_pages(tmp_path / "real")) == small_pages()
+
+    def test_pipes_and_devices_are_written_to_and_not_replaced(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "p.jsonl"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            write_json_lines(small_pages(), pipe)
+            assert os.read(reader, 10_000).count(b"\n") == len(small_pages())
+        finally:
+            os.close(reader)
+        assert pipe.is_fifo()
 
     def test_what_cannot_be_written_to(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="cannot be written"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 
@@ -135,7 +136,7 @@ class TestBlankRuns:
         for text in texts:
             solid = [bool(line.strip()) for line in split_lines(text)]
             numbers = [-1, *np.flatnonzero(solid).tolist(), len(solid)]
-            gaps = [other - one - 1 for one, other in zip(numbers, numbers[1:], strict=False)]
+            gaps = [other - one - 1 for one, other in itertools.pairwise(numbers)]
             before += gaps[:-1]
             after += gaps[1:]
         if not any(text.strip() for text in texts):

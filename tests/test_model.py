@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -371,6 +371,29 @@ class TestConventions:
             assert found.label_pages(data["text"]) == expected.label_pages(TEXTS)
 
 
+def nonsense(count: int) -> tuple[list[str], list[list[str]], list[int]]:
+    """Pages of made-up words with labels drawn by lot: there is nothing to learn, and all to memorise.
+
+    Each page is there twice, so that folds must keep the pages of a site together.
+    """
+    draw = np.random.default_rng(3)
+    syllables = [a + b for a in "bdfgklmnprstv" for b in "aeiou"]
+    texts: list[str] = []
+    labels: list[list[str]] = []
+    for _ in range(count):
+        words = draw.choice(syllables, (10, 5, 3))
+        texts += ["\n".join(" ".join(map("".join, line)) for line in words)] * 2
+        labels += [draw.choice([BODY, PROMO], 10).tolist()] * 2
+    return texts, labels, [page // 2 for page in range(2 * count)]
+
+
+def mean_probability(found: Sequence[NDArray[np.float64]], labels: list[list[str]]) -> float:
+    """Mean probability of the given labels."""
+    columns = [[LABELS.index(label) for label in page] for page in labels]
+    given = [page[np.arange(len(page)), column] for page, column in zip(found, columns, strict=True)]
+    return float(np.concatenate(given).mean())
+
+
 class TestTraining:
     def test_equal_data_and_seed_give_an_equal_model(self, quick: Fit) -> None:
         one, other = (quick(groups=SITES) for _ in range(2))
@@ -402,23 +425,21 @@ class TestTraining:
         assert loss < 0.8 * -(shares * np.log(shares)).sum(), "much better than the labels' shares"
 
     def test_the_second_phase_does_not_trust_what_the_first_has_memorised(self) -> None:
-        # Lines of made-up words with labels drawn by lot: there is nothing to learn, and all to memorise. Each page is
-        # there twice, so that folds must keep the pages of a site together.
-        draw = np.random.default_rng(3)
-        syllables = [a + b for a in "bdfgklmnprstv" for b in "aeiou"]
-        texts: list[str] = []
-        labels: list[list[str]] = []
-        for _ in range(30):
-            words = draw.choice(syllables, (10, 5, 3))
-            texts += ["\n".join(" ".join(map("".join, line)) for line in words)] * 2
-            labels += [draw.choice([BODY, PROMO], 10).tolist()] * 2
+        # The networks are too small to memorise anything themselves.
+        texts, labels, sites = nonsense(30)
         model = LineClassifier(
             hash_bits=16, text_iterations=40, n_folds=2, n_networks=1, hidden_units=2, network_penalty=1.0
-        ).fit(texts, labels, groups=np.repeat(np.arange(30), 2))
-        columns = [[LABELS.index(label) for label in page] for page in labels]
+        ).fit(texts, labels, groups=sites)
         for found in (model.held_out_probabilities_, model.predict_proba(texts)):
-            given = np.concatenate([page[np.arange(10), column] for page, column in zip(found, columns, strict=True)])
-            assert 0.35 < given.mean() < 0.65
+            assert 0.35 < mean_probability(found, labels) < 0.65
+
+    def test_held_out_probabilities_are_of_networks_that_have_not_seen_the_site(self) -> None:
+        # Networks that are large enough to memorise every line.
+        texts, labels, sites = nonsense(15)
+        model = LineClassifier(
+            hash_bits=12, text_iterations=1, n_folds=2, n_networks=1, hidden_units=64, network_penalty=1e-5
+        ).fit(texts, labels, groups=sites)
+        assert 0.35 < mean_probability(model.held_out_probabilities_, labels) < 0.65
 
     @pytest.mark.parametrize("present", [[BODY], [FOREIGN], [BODY, PROMO], [CAPTION, FOREIGN], [BODY, CAPTION, PROMO]])
     def test_not_every_label_need_occur(self, quick: Fit, present: list[Label]) -> None:
@@ -533,22 +554,32 @@ class TestTrainingOnWhatDoesNotFit:
 
 
 class TestState:
-    @staticmethod
-    def ways(model: LineClassifier, folder: Path) -> Iterator[LineClassifier]:
-        yield LineClassifier.from_state(model.to_state())
-        save_model(model, folder / "model.joblib")
-        yield load_model(folder / "model.joblib")
-        yield pickle.loads(pickle.dumps(model))
+    @pytest.mark.parametrize(
+        "copied",
+        [lambda model: LineClassifier.from_state(model.to_state()), lambda model: pickle.loads(pickle.dumps(model))],
+        ids=["state", "pickle"],
+    )
+    def test_nothing_is_lost(
+        self,
+        model: LineClassifier,
+        other_pages: list[AnnotatedPage],
+        copied: Callable[[LineClassifier], LineClassifier],
+    ) -> None:
+        texts, again = ["", *texts_of(other_pages)], copied(model)
+        assert again.get_params() == model.get_params()
+        assert again.classes_.tolist() == list(LABELS)
+        assert identical(again.predict_proba(texts), model.predict_proba(texts))
+        assert state_digest(again.to_state()) == state_digest(model.to_state())
 
-    def test_nothing_is_lost(self, model: LineClassifier, other_pages: list[AnnotatedPage], tmp_path: Path) -> None:
-        texts = ["", *texts_of(other_pages)]
-        expected = model.predict_proba(texts)
-        for again in self.ways(model, tmp_path):
-            assert type(again) is LineClassifier
-            assert again.get_params() == model.get_params()
-            assert again.classes_.tolist() == list(LABELS)
-            assert identical(again.predict_proba(texts), expected)
-            assert state_digest(again.to_state()) == state_digest(model.to_state())
+    def test_a_loaded_model_labels_as_the_saved_one(
+        self, model: LineClassifier, other_pages: list[AnnotatedPage], tmp_path: Path
+    ) -> None:
+        save_model(model, tmp_path / "model.joblib")
+        again, texts = load_model(tmp_path / "model.joblib"), ["", *texts_of(other_pages)]
+        assert identical(again.predict_proba(texts), model.predict_proba(texts))
+        assert again.label_pages(texts) == model.label_pages(texts)
+        assert again.clean(texts[1]) == model.clean(texts[1])
+        assert again.quality(texts[1]) == model.quality(texts[1])
 
     def test_a_loaded_model_saves_as_the_same_file(self, model: LineClassifier, tmp_path: Path) -> None:
         one, other = tmp_path / "one.joblib", tmp_path / "other.joblib"

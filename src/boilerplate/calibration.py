@@ -33,7 +33,14 @@ class Calibration(NamedTuple):
         float64 array of shape (n_lines, n_labels)
             Rows sum to 1.
         """
-        return softmax(scores.astype(np.float64) * self.scale + self.shift)
+        return softmax(_against_best(scores) * self.scale + self.shift)
+
+
+def _against_best(scores: NDArray) -> NDArray[np.float64]:
+    """Scores against the row's best: a constant on all of a line's scores means nothing, but scales would see it."""
+    exact: NDArray[np.float64] = scores.astype(np.float64)
+    exact -= exact.max(axis=1, keepdims=True, initial=-np.inf)
+    return exact
 
 
 def softmax(scores: NDArray) -> NDArray[np.float64]:
@@ -60,9 +67,7 @@ def fit_calibration(scores: NDArray, labels: NDArray[np.int64], weights: NDArray
     from scipy.optimize import minimize
 
     n_labels = scores.shape[1]
-    scores = scores.astype(np.float64)
-    scores = scores - np.log(np.exp(scores - scores.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True))
-    scores -= scores.max(axis=1, keepdims=True)
+    scores = _against_best(scores)
     share = weights / weights.sum()
     given = np.zeros_like(scores)
     given[np.arange(len(labels)), labels] = 1

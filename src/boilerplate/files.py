@@ -20,7 +20,9 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : Path
-        Names that end in ``.gz`` are gzipped, without a time stamp, so that equal content gives equal files.
+        Names that end in ``.gz`` are gzipped, without a time stamp, so that equal content gives equal files. A link
+        stays a link: the file that it stands for is replaced. Devices and pipes (``/dev/null``) are written to as they
+        are.
 
     Yields
     ------
@@ -31,8 +33,13 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     InputError
         If the folder cannot be written to.
     """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        with path.open("wb") as device:
+            yield device
+        return
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
     except OSError as error:
         raise InputError(path, f"cannot be written: {error.strerror}") from None
     part = Path(name)
@@ -45,7 +52,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
                 yield raw
         part.chmod(0o666 & ~_umask())
         try:
-            part.replace(path)
+            part.replace(target)
         except OSError as error:
             raise InputError(path, f"cannot be written: {error.strerror}") from None
     except BaseException:

@@ -147,20 +147,16 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         """
         tell = progress or _silent
         self._check_parameters()
-        texts, labels, fold_of_page, weights = self._check_training(X, y, groups, sample_weight)
+        training = self._check_training(X, y, groups, sample_weight)
+        texts, fold_of_page = training.texts, training.fold
         n_folds = int(fold_of_page.max()) + 1
-        lines_per_page = np.array([len(page) for page in labels])
-        label = np.concatenate(labels)
-        weight = np.repeat(weights, lines_per_page)
+        lines_per_page = np.array([len(page) for page in training.labels])
+        label = np.concatenate(training.labels)
+        weight = np.repeat(training.weight, lines_per_page)
         line_fold = np.repeat(fold_of_page, lines_per_page)
 
         tell("reading pages", 0.0)
-        groups_of_pages = (
-            np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
-            if groups is not None
-            else (np.arange(len(texts)))
-        )
-        distinct = self._distinct_lines(texts, label, weight, line_fold, np.repeat(groups_of_pages, lines_per_page))
+        distinct = self._distinct_lines(texts, label, weight, line_fold, np.repeat(training.group, lines_per_page))
         rarity = _word_rarity(texts)
 
         # Phase one: a text model for each fold, fitted on the others, and one on everything.
@@ -202,11 +198,10 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         self.classes_ = np.array(LABELS)
         first_round, second_round = rounds
         self.labeller_ = Labeller(text_models[-1], rarity, first_round, second_round, calibration)
-        self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(len(X))]
-        ends = np.cumsum(lines_per_page)
-        kept = np.flatnonzero(self._kept_pages(len(X), sample_weight))
-        for page, probabilities in zip(kept, np.split(calibration.probabilities(held_out), ends[:-1]), strict=True):
-            self.held_out_probabilities_[page] = probabilities
+        self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(training.n_pages)]
+        pages = np.split(calibration.probabilities(held_out), np.cumsum(lines_per_page)[:-1])
+        for number, probabilities in zip(training.number, pages, strict=True):
+            self.held_out_probabilities_[number] = probabilities
         return self
 
     def _check_parameters(self) -> None:
@@ -218,42 +213,39 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         if self.n_folds < 2:
             raise ValueError("n_folds must be at least 2")
 
-    @staticmethod
-    def _kept_pages(n_pages: int, sample_weight: Sequence[float] | None) -> NDArray[np.bool_]:
-        if sample_weight is None:
-            return np.ones(n_pages, dtype=bool)
-        return np.asarray(sample_weight, dtype=np.float64) > 0
-
     def _check_training(
         self,
         X: Sequence[str],
         y: Sequence[Sequence[str]],
         groups: Sequence[Any] | None,
         sample_weight: Sequence[float] | None,
-    ) -> tuple[list[str], list[NDArray[np.int64]], NDArray[np.int64], NDArray[np.float64]]:
-        """Texts, label indices, fold and weight of every page that is trained on."""
+    ) -> _Training:
         check_texts(X)
-        named = {"y": y, "groups": groups, "sample_weight": sample_weight}
-        for name, values in named.items():
+        for name, values in {"y": y, "groups": groups, "sample_weight": sample_weight}.items():
             if values is not None and len(values) != len(X):
                 raise ValueError(f"{name} has {len(values)} entries for {len(X)} pages")
-        kept = self._kept_pages(len(X), sample_weight)
-        texts, labels = [], []
-        for number in map(int, np.flatnonzero(kept)):
-            count = sum(1 for _ in labelled_lines(X[number]))
-            if count != len(y[number]):
-                raise ValueError(f"page {number}: {len(y[number])} labels for {count} non-blank lines")
-            texts.append(X[number])
-            labels.append(np.array([INDEX[check_label(name)] for name in y[number]], dtype=np.int64))
-        if not any(len(page) for page in labels):
+        # By position, whatever index a pandas Series may have.
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(list(sample_weight), dtype=np.float64)
+        names = np.arange(len(X)).astype(str) if groups is None else np.asarray(list(groups), dtype=str)
+        texts, labels, kept = [], [], []
+        for number, (text, page_labels) in enumerate(zip(X, y, strict=True)):
+            if not weight[number] > 0:
+                continue
+            count = sum(1 for _ in labelled_lines(text))
+            if count != len(page_labels):
+                raise ValueError(f"page {number}: {len(page_labels)} labels for {count} non-blank lines")
+            if not count:
+                continue
+            texts.append(text)
+            labels.append(np.array([INDEX[check_label(name)] for name in page_labels], dtype=np.int64))
+            kept.append(number)
+        if not kept:
             raise ValueError("no lines to train on")
-        all_groups = np.arange(len(X)).astype(str) if groups is None else np.asarray(groups, dtype=str)
-        names, group = np.unique(all_groups[kept], return_inverse=True)
-        if len(names) < 2:
-            raise ValueError("training needs pages of at least two groups (sites), to hold one out")
+        distinct_groups, group = np.unique(names[kept], return_inverse=True)
+        if len(distinct_groups) < 2:
+            raise ValueError("training needs lines of at least two groups (sites), to hold one out")
         fold = _balanced_folds(group, np.array([len(page) for page in labels]), self.n_folds, self.random_state)
-        weights = np.ones(len(texts)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)[kept]
-        return texts, labels, fold, weights
+        return _Training(texts, labels, group, fold, weight[kept], np.array(kept), len(X))
 
     def _distinct_lines(
         self,
@@ -417,7 +409,23 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         return model
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Training:
+    """The pages that are trained on: those that have lines and weight."""
+
+    texts: list[str]
+    labels: list[NDArray[np.int64]]
+    """Label indices of each page's lines."""
+    group: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    number: NDArray[np.int64]
+    """Position of each page in what was given."""
+    n_pages: int
+    """Pages given."""
+
+
+@dataclass(frozen=True)
 class _DistinctLines:
     """Phase one's training lines."""
 

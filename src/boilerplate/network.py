@@ -131,7 +131,7 @@ def fit_network(
             output_bias,
         )
     # Small training sets get more passes over smaller batches: at least some thousand steps are needed.
-    batch = int(np.clip(len(labels) // 200, 32, 1024))
+    batch = min(int(np.clip(len(labels) // 200, 32, 1024)), len(labels))
     steps = int(np.ceil(len(labels) / batch))
     passes = max(epochs, int(np.ceil(2000 / steps)))
     perceptron = MLPClassifier(

@@ -73,7 +73,10 @@ class TextModel(NamedTuple):
                 parts[filled, kind] = sums / np.sqrt(counts[filled], dtype=np.float32)[:, None]
         total = parts.sum(axis=1) + self.bias
         odds = np.exp(total - total.max(axis=1, keepdims=True, initial=-np.inf))
-        return TextScores(parts.reshape(lines.n_lines, -1), (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32))
+        return TextScores(
+            parts.reshape(lines.n_lines, len(KINDS) * n_classes),
+            (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32),
+        )
 
 
 def design_matrix(ngrams: Sequence[NGrams], bits: int) -> Any:

@@ -112,8 +112,12 @@ def output_file(path: Path | None) -> Iterator[IO[bytes]]:
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
+    elif path.exists() and not path.is_file():
+        # Pipes and devices (/dev/stdout) are written into: a file must not take their place.
+        with path.open("wb") as file:
+            yield file
     else:
-        with written_whole(path) as file:
+        with written_whole(path.resolve() if path.is_symlink() else path) as file:
             yield file
 
 

@@ -122,8 +122,11 @@ def read_lines(texts: Sequence[str]) -> Lines:
     indent = first - row_start[row]
     page, number = row_page[row], row_number[row]
 
-    marker = _marker_length(classes, first, end)
-    first = first + marker
+    # The blanks behind a marker belong to it.
+    marked = _marker_length(classes, first, end)
+    text = solid[np.searchsorted(solid, first + marked)] if len(first) else first
+    marker = text - first
+    first = text
     length = end - first
 
     view_length = np.minimum(length, HEAD + TAIL)
@@ -148,7 +151,7 @@ def read_lines(texts: Sequence[str]) -> Lines:
 
 
 def _marker_length(classes: NDArray[np.uint8], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Length of a leading run of bullet characters and the blank after it; 0 where there is none."""
+    """Length of a leading run of bullet characters that a blank follows; 0 where there is none."""
     marker = np.zeros(len(first), dtype=np.int64)
     running = np.ones(len(first), dtype=bool)
     for run in range(1, MAX_MARKER + 1):
@@ -158,12 +161,6 @@ def _marker_length(classes: NDArray[np.uint8], first: NDArray[np.int64], end: ND
         running &= inside & ((mark == CharClass.BULLET) | (mark == CharClass.DASH) | (mark == CharClass.MARKUP))
         ends_here = running & (classes[at] == CharClass.SPACE) if len(classes) else running
         marker[ends_here] = run
-    # The blanks after the marker belong to it.
-    for _ in range(MAX_MARKER):
-        at = first + marker
-        more = (marker > 0) & (at < end - 1)
-        more[more] = classes[at[more]] == CharClass.SPACE
-        marker[more] += 1
     return marker
 
 
