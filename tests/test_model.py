@@ -424,22 +424,16 @@ class TestTraining:
         loss = -np.log(together[np.arange(len(given)), given]).mean()
         assert loss < 0.8 * -(shares * np.log(shares)).sum(), "much better than the labels' shares"
 
-    def test_the_second_phase_does_not_trust_what_the_first_has_memorised(self) -> None:
-        # The networks are too small to memorise anything themselves.
+    def test_nothing_memorised_passes_for_evidence(self) -> None:
+        # Both phases could memorise every line here. Held-out probabilities must not show it: they come from networks
+        # and text models that have not seen the site. Nor may the second phase have learnt to trust a text model that
+        # had memorised the lines it was asked about.
         texts, labels, sites = nonsense(30)
         model = LineClassifier(
-            hash_bits=16, text_iterations=40, n_folds=2, n_networks=1, hidden_units=2, network_penalty=1.0
-        ).fit(texts, labels, groups=sites)
-        for found in (model.held_out_probabilities_, model.predict_proba(texts)):
-            assert 0.35 < mean_probability(found, labels) < 0.65
-
-    def test_held_out_probabilities_are_of_networks_that_have_not_seen_the_site(self) -> None:
-        # Networks that are large enough to memorise every line.
-        texts, labels, sites = nonsense(15)
-        model = LineClassifier(
-            hash_bits=12, text_iterations=1, n_folds=2, n_networks=1, hidden_units=64, network_penalty=1e-5
+            hash_bits=14, text_iterations=15, n_folds=2, n_networks=1, hidden_units=24, network_penalty=1e-5
         ).fit(texts, labels, groups=sites)
         assert 0.35 < mean_probability(model.held_out_probabilities_, labels) < 0.65
+        assert mean_probability(model.predict_proba(texts), labels) < 0.65
 
     @pytest.mark.parametrize("present", [[BODY], [FOREIGN], [BODY, PROMO], [CAPTION, FOREIGN], [BODY, CAPTION, PROMO]])
     def test_not_every_label_need_occur(self, quick: Fit, present: list[Label]) -> None:

@@ -172,18 +172,35 @@ class Labeller(PageMethods):
         Returns
         -------
         Labeller
+
+        Raises
+        ------
+        ValueError
+            If it was trained on other evidence than this version collects.
         """
         first, second = (
             Round(Standard(**turn["standard"]), [Network(**network) for network in turn["networks"]])
             for turn in state["rounds"]
         )
-        return cls(
+        labeller = cls(
             TextModel(**state["text_model"]),
             state["rarity"].astype(np.float32),
             first,
             second,
             Calibration(**state["calibration"]),
         )
+        labeller._check_evidence()
+        return labeller
+
+    def _check_evidence(self) -> None:
+        """Fail for a model that was trained on other evidence than this version collects."""
+        nothing = read_batch([])
+        evidence = line_evidence(nothing, self.text_model, self.rarity)
+        earlier = neighbour_evidence(nothing.lines, self.first_round.scores(evidence))
+        features = evidence.shape[1], evidence.shape[1] + earlier.shape[1]
+        expected = len(self.first_round.standard.mean), len(self.second_round.standard.mean)
+        if features != expected:
+            raise ValueError(f"it looks at {expected} features, this version at {features}")
 
 
 def line_evidence(batch: Batch, model: TextModel, rarity: NDArray[np.float32]) -> NDArray[np.float32]:

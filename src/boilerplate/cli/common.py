@@ -117,7 +117,7 @@ def output_file(path: Path | None) -> Iterator[IO[bytes]]:
         with path.open("wb") as file:
             yield file
     else:
-        with written_whole(path.resolve() if path.is_symlink() else path) as file:
+        with written_whole(path) as file:
             yield file
 
 

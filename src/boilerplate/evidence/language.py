@@ -94,12 +94,12 @@ def language_evidence(lines: Lines, caption: NDArray, known: NDArray) -> NDArray
         lines before and after are clearly in another language than the page. The first two are -1 for lines that were
         not asked for.
     """
-    identify = identifier()
     lettered = np.isin(
         lines.classes, (CharClass.UPPER, CharClass.LOWER, CharClass.LETTER, CharClass.UNSPACED, CharClass.MARK)
     )
     if not lines.n_lines:
         return np.zeros((0, len(NAMES)), dtype=np.float32)
+    identify = identifier()
     letters = np.add.reduceat(lettered.astype(np.int64), lines.starts[:-1])
     asked = ((caption > MIN_CAPTION) | (known < MAX_KNOWN)) & (letters >= MIN_LETTERS)
     own = np.full(lines.n_lines, _UNKNOWN)

@@ -178,36 +178,39 @@ def _character_ngrams(lines: Lines, folded: NDArray[np.uint32], bits: int) -> NG
     keep = np.ones(len(folded), dtype=bool)
     keep[1:] = ~(blank[1:] & blank[:-1])
     kept_before = np.concatenate([[0], np.cumsum(keep)])
-    text_starts = kept_before[lines.starts]
-    text_lengths = np.diff(text_starts)
+    lengths = np.diff(kept_before[lines.starts])
+    return _sequence_ngrams(folded[keep], lengths, CHAR_ORDERS, 0, bits)
 
-    # Each line as: begin mark, text, end mark, padding. A window that runs into the padding is the line's end, of its
-    # own length; no window reaches the next line.
-    longest = max(CHAR_ORDERS)
-    padded = text_lengths + 2 + longest - 1
-    starts = np.concatenate([[0], np.cumsum(padded)])
+
+def _shape_ngrams(tokens: Tokens, bits: int) -> NGrams:
+    return _sequence_ngrams(tokens.shapes, np.diff(tokens.starts), SHAPE_ORDERS, 200, bits)
+
+
+def _sequence_ngrams(
+    symbols: NDArray[np.uint32], lengths: NDArray[np.int64], orders: tuple[int, ...], salt: int, bits: int
+) -> NGrams:
+    """N-grams of sequences that lie one behind the other, with marks at both ends of each.
+
+    A sequence stands in the stream as begin mark, symbols, end mark, padding. A window that runs into the padding is
+    the sequence's end, of its own length; no window reaches the next sequence.
+    """
+    longest = max(orders)
+    starts = np.concatenate([[0], np.cumsum(lengths + 2 + longest - 1)])
     stream = np.full(starts[-1], _PAD, dtype=np.uint32)
-    line, position = segments(text_lengths)
-    stream[starts[line] + 1 + position] = folded[keep]
+    sequence, position = segments(lengths)
+    stream[starts[sequence] + 1 + position] = symbols
     stream[starts[:-1]] = _BEGIN
-    stream[starts[:-1] + 1 + text_lengths] = _END
-
-    n_windows = max(len(stream) - longest + 1, 0)
-    real = np.zeros(len(stream), dtype=bool)
-    line, position = segments(text_lengths + 2)
-    real_at = starts[line] + position
-    real[real_at] = True
-    windows = np.flatnonzero(real[:n_windows])
-    per_line = text_lengths + 2
-    rolling = stream.copy()
+    stream[starts[:-1] + 1 + lengths] = _END
+    sequence, position = segments(lengths + 2)
+    windows = starts[sequence] + position
+    rolling = stream
     parts = []
-    for order in range(2, longest + 1):
-        rolling = rolling[:-1] * _ROLL + stream[order - 1 :]
-        if order in CHAR_ORDERS:
-            parts.append(_bucket(rolling[windows], order, bits))
-    count = len(CHAR_ORDERS)
-    joined = np.stack(parts, axis=1).ravel() if parts else np.empty(0, dtype=np.int64)
-    return NGrams(joined, np.concatenate([[0], np.cumsum(per_line * count)]))
+    for order in range(1, longest + 1):
+        if order > 1:
+            rolling = rolling[:-1] * _ROLL + stream[order - 1 :]
+        if order in orders:
+            parts.append(_bucket(rolling[windows], salt + order, bits))
+    return NGrams(np.stack(parts, axis=1).ravel(), np.concatenate([[0], np.cumsum((lengths + 2) * len(orders))]))
 
 
 def _powers(count: int) -> NDArray[np.uint32]:
@@ -238,26 +241,3 @@ def _word_ngrams(tokens: Tokens, bits: int) -> NGrams:
             parts.append(_bucket(edge, salt + size, bits))
             part_starts.append(edge_starts)
     return _interleave(parts, part_starts)
-
-
-def _shape_ngrams(tokens: Tokens, bits: int) -> NGrams:
-    # Begin mark, shapes, end mark and padding, as for characters.
-    counts = np.diff(tokens.starts)
-    longest = max(SHAPE_ORDERS)
-    starts = np.concatenate([[0], np.cumsum(counts + 2 + longest - 1)])
-    stream = np.full(starts[-1], _PAD, dtype=np.uint32)
-    position = np.arange(len(tokens.line)) - tokens.starts[tokens.line]
-    stream[starts[tokens.line] + 1 + position] = tokens.shapes
-    stream[starts[:-1]] = _BEGIN
-    stream[starts[:-1] + 1 + counts] = _END
-    line, position = segments(counts + 2)
-    windows = starts[line] + position
-    rolling = stream
-    parts = []
-    for order in range(1, longest + 1):
-        if order > 1:
-            rolling = rolling[:-1] * _ROLL + stream[order - 1 :]
-        if order in SHAPE_ORDERS:
-            parts.append(_bucket(rolling[windows], 200 + order, bits))
-    joined = np.stack(parts, axis=1).ravel()
-    return NGrams(joined, np.concatenate([[0], np.cumsum((counts + 2) * len(SHAPE_ORDERS))]))
