@@ -43,9 +43,9 @@ def _against_best(scores: NDArray) -> NDArray[np.float64]:
     return exact
 
 
-def softmax(scores: NDArray) -> NDArray[np.float64]:
-    """Exponentials of rows, normalised to 1."""
-    odds: NDArray[np.float64] = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+def softmax(scores: NDArray) -> NDArray:
+    """Exponentials of rows, normalised to 1; of the same dtype."""
+    odds: NDArray = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
     odds /= odds.sum(axis=1, keepdims=True)
     return odds
 

@@ -16,13 +16,13 @@ def keep_lines(text: str, labelled: Sequence[Line], keep: Iterable[str]) -> str:
     text : str
     labelled : sequence of Line
         The page's labelled lines.
-    keep : iterable of str
+    keep : str or iterable of str
 
     Returns
     -------
     str
     """
-    wanted = {check_label(name) for name in keep}
+    wanted = {check_label(name) for name in ([keep] if isinstance(keep, str) else keep)}
     labels = {line.number: line.label for line in labelled}
     out: list[str] = []
     blank_run: list[str] = []

@@ -95,7 +95,7 @@ class PageMethods(ABC):
         Parameters
         ----------
         text : str
-        keep : iterable of str, default=("body",)
+        keep : str or iterable of str, default=("body",)
             Labels to keep.
 
         Returns

@@ -57,7 +57,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         Inverse strength of phase one's L2 penalty (scikit-learn's ``C``).
     text_iterations : int, default=150
         Steps of phase one's optimiser.
-    hidden_units : int, default=64
+    hidden_units : int, default=128
         Hidden units of each of phase two's networks.
     n_networks : int, default=4
         Networks whose scores each round of phase two averages.
@@ -93,7 +93,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         hash_bits: int = 18,
         text_inverse_penalty: float = 1.0,
         text_iterations: int = 150,
-        hidden_units: int = 64,
+        hidden_units: int = 128,
         n_networks: int = 4,
         epochs: int = 8,
         network_penalty: float = 1e-3,
@@ -237,7 +237,10 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
             if not count:
                 continue
             texts.append(text)
-            labels.append(np.array([INDEX[check_label(name)] for name in page_labels], dtype=np.int64))
+            try:
+                labels.append(np.array([INDEX[check_label(name)] for name in page_labels], dtype=np.int64))
+            except ValueError as error:
+                raise ValueError(f"page {number}: {error}") from None
             kept.append(number)
         if not kept:
             raise ValueError("no lines to train on")

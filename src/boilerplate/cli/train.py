@@ -56,8 +56,6 @@ def train(
     boilerplate train my-pages/ -o my.joblib
     boilerplate score scrape.txt --model my.joblib
     """
-    from rich.text import Text
-
     from boilerplate.cli.view import console, scores_table
     from boilerplate.evaluation import evaluate_pages
     from boilerplate.labels import LABELS
@@ -95,10 +93,9 @@ def train(
         date=date,
     )
     # Printed when the file is safe: the reader of what is printed may have gone.
-    terminal = console()
-    terminal.print(scores_table(evaluation, "On held-out sites"))
+    console().print(scores_table(evaluation, "On held-out sites"))
     size = output.stat().st_size / 1e6
-    terminal.print(Text(f"{output}: {size:.1f} MB, state {manifest['state_digest'][:16]}"))
+    click.echo(f"{output}: {size:.1f} MB, state {manifest['state_digest'][:16]}")
 
 
 def check_output(path: Path) -> None:

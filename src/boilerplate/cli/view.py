@@ -63,8 +63,8 @@ def page_view(page: ScoredPage, min_confidence: float | None) -> RenderableType:
     counts = "  ".join(f"{count} {label}" for label, count in quality.counts.items() if count)
     verdict = Text.assemble(
         ("body ", "dim"),
-        (f"{quality.body_share:.0%}", "bold"),
-        (" of the characters  ·  ", "dim"),
+        (f"{quality.body_share:.0%} ", "bold"),
+        ("of the characters:  ", "dim"),
         counts or "no lines",
     )
     title = Text(printable(page.scrape.id), style="bold underline")

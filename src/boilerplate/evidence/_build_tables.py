@@ -16,7 +16,7 @@ from boilerplate.evidence.characters import TABLE_SIZE, CharClass
 _SENTENCE_END = set(".!?…。！？؟।॥։።｡‽")
 _COMMA = set(",;、，؛،；·")
 _COLON = set(":：")
-_BULLET = set("*•◦‣▪■●○►▶▸▹➤➜→»›✓✔☐◆◇★☆❯")
+_BULLET = set("*•◦‣▪■●○►▶▸▹➤➜→✓✔☐◆◇★☆❯")
 _DASH = set("-‐‑‒–—―−~〜_=")
 _SLASH = set("/\\|｜／")
 _MARKUP = set("#@&+<>^`")
