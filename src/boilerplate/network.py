@@ -145,7 +145,12 @@ def fit_network(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        perceptron.fit(evidence, labels, sample_weight=weights)
+        # scikit-learn takes Ctrl-C for the wish to stop training early, and says so with this warning.
+        warnings.filterwarnings("error", "Training interrupted by user")
+        try:
+            perceptron.fit(evidence, labels, sample_weight=weights)
+        except UserWarning:
+            raise KeyboardInterrupt from None
     first, second = perceptron.coefs_
     first_bias, second_bias = perceptron.intercepts_
     if len(present) == 2:
