@@ -1023,7 +1023,6 @@ class TestTerminals:
         screen = on_terminal("score", page, "-o", tmp_path / "out.jsonl")
         assert screen.code == 0
         assert "1 pages" in screen.plain
-        assert "━" in screen.plain
         assert "Dunmere" not in screen.plain
         assert (tmp_path / "out.jsonl").read_bytes() == run("score", page).raw
 

@@ -33,11 +33,11 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     InputError
         If the folder cannot be written to.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not (target.is_file() or target.is_dir()):
+    if path.exists() and not (path.is_file() or path.is_dir()):
         with path.open("wb") as device:
             yield device
         return
+    target = Path(os.path.realpath(path))
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
     except OSError as error:

@@ -16,7 +16,7 @@ from boilerplate.files import written_whole
 from boilerplate.labels import LABELS
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
     from boilerplate.corpus import AnnotatedPage
     from boilerplate.labeller import Labeller
@@ -112,10 +112,6 @@ def output_file(path: Path | None) -> Iterator[IO[bytes]]:
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-    elif path.exists() and not path.is_file():
-        # Pipes and devices (/dev/stdout) are written into: a file must not take their place.
-        with path.open("wb") as file:
-            yield file
     else:
         with written_whole(path) as file:
             yield file
@@ -133,7 +129,9 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
     if not sys.stderr.isatty():
         yield lambda step, share: None
         return
-    with _progress() as progress:
+    from rich.progress import BarColumn, TaskProgressColumn
+
+    with _progress(BarColumn(), TaskProgressColumn()) as progress:
         task = progress.add_task(unit, total=1.0)
         yield lambda step, share: progress.update(task, description=step, completed=share)
 
@@ -144,7 +142,9 @@ def counting(pages: Iterable[Any], unit: str, shown: bool) -> Iterator[Iterable[
     if shown or not sys.stderr.isatty():
         yield pages
         return
-    with _progress() as progress:
+    from rich.progress import SpinnerColumn
+
+    with _progress(SpinnerColumn()) as progress:
         task = progress.add_task(unit, total=None)
 
         def counted() -> Iterator[Any]:
@@ -155,14 +155,13 @@ def counting(pages: Iterable[Any], unit: str, shown: bool) -> Iterator[Iterable[
         yield counted()
 
 
-def _progress() -> Progress:
+def _progress(*columns: ProgressColumn) -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        *columns,
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -21,6 +21,7 @@ from boilerplate.cli.common import (
 )
 
 FORMATS = ("table", "jsonl", "csv", "text", "annotated")
+FORMAT_OF_SUFFIX = {".csv": "csv", ".txt": "text"}
 
 
 @click.command()
@@ -30,7 +31,7 @@ FORMATS = ("table", "jsonl", "csv", "text", "annotated")
     "format_",
     type=click.Choice(FORMATS),
     help="table: coloured view (default on a terminal); jsonl: one object a page (default elsewhere); csv: one row a "
-    "line; text: the lines to keep; annotated: JSON Lines to correct by hand and train on.",
+    "line (default for -o NAME.csv); text: the lines to keep; annotated: JSON Lines to correct by hand and train on.",
 )
 @keep_option
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
@@ -73,7 +74,8 @@ def score(
 
     on_terminal = output is None and sys.stdout.isatty()
     if format_ is None:
-        format_ = "table" if on_terminal else "jsonl"
+        suffix = output.suffix if output else ""
+        format_ = "table" if on_terminal else FORMAT_OF_SUFFIX.get(suffix, "jsonl")
 
     def writer(out: IO[bytes]) -> Writer:
         if format_ == "table":
