@@ -388,7 +388,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BoilerplateError as error:
         print(f"accuracy.py: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
-        print(f"accuracy.py: {error.name} is missing; pip install jusText scikit-learn", file=sys.stderr)
+        print(f"accuracy.py: {error.name} is missing; pip install -e '.[bench]'", file=sys.stderr)
     return 2
 
 
