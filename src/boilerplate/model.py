@@ -159,40 +159,15 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         distinct = self._distinct_lines(texts, label, weight, line_fold, np.repeat(training.group, lines_per_page))
         rarity = _word_rarity(texts)
 
-        # Phase one: a text model for each fold, fitted on the others, and one on everything.
         jobs = Parallel(n_jobs=self.n_jobs, return_as="generator", mmap_mode="r")
-        folds = [*range(n_folds), -1]
-        found = jobs(delayed(self._fit_text)(distinct, fold) for fold in folds)
-        text_models = []
-        for model in found:
-            text_models.append(model)
-            tell("phase one: wording", 0.05 + 0.4 * len(text_models) / len(folds))
-
+        text_models = self._fit_phase_one(jobs, distinct, n_folds, tell)
         tell("collecting evidence", 0.45)
         evidence = self._training_evidence(texts, fold_of_page, text_models, rarity)
         layout = Layout(
             np.concatenate([[0], np.cumsum(lines_per_page)]), np.repeat(np.arange(len(texts)), lines_per_page)
         )
 
-        # Phase two: in each round a network for each fold, for held-out scores, then those that stay.
-        rounds = []
-        for number, first_seed in enumerate((self.random_state, self.random_state + 1000)):
-            standard = fit_standard(evidence)
-            standardised = standard.apply(evidence)
-            plans = [(fold, first_seed) for fold in range(n_folds)]
-            plans += [(-1, first_seed + 1 + network) for network in range(self.n_networks)]
-            found = jobs(delayed(self._fit_network)(standardised, label, weight, line_fold, *plan) for plan in plans)
-            networks = []
-            for network in found:
-                networks.append(network)
-                tell(f"phase two: pages, round {number + 1}", 0.5 + 0.25 * (number + len(networks) / len(plans)))
-            held_out = np.empty((len(label), N_LABELS), dtype=np.float32)
-            for fold in range(n_folds):
-                inside = line_fold == fold
-                held_out[inside] = networks[fold].scores(standardised[inside])
-            rounds.append(Round(standard, networks[n_folds:]))
-            if number == 0:
-                evidence = np.concatenate([evidence, neighbour_evidence(layout, softmax(held_out))], axis=1)
+        rounds, held_out = self._fit_phase_two(jobs, evidence, layout, label, weight, line_fold, tell)
         calibration = fit_calibration(held_out, label, weight)
 
         self.classes_ = np.array(LABELS)
@@ -203,6 +178,51 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         for number, probabilities in zip(training.number, pages, strict=True):
             self.held_out_probabilities_[number] = probabilities
         return self
+
+    def _fit_phase_one(self, jobs: Parallel, distinct: _DistinctLines, n_folds: int, tell: Progress) -> list[TextModel]:
+        """A text model for each fold, fitted on the others, and at the end one on everything."""
+        folds = [*range(n_folds), -1]
+        models = []
+        for model in jobs(delayed(self._fit_text)(distinct, fold) for fold in folds):
+            models.append(model)
+            tell("phase one: wording", 0.05 + 0.4 * len(models) / len(folds))
+        return models
+
+    def _fit_phase_two(
+        self,
+        jobs: Parallel,
+        evidence: NDArray[np.float32],
+        layout: Layout,
+        label: NDArray[np.int64],
+        weight: NDArray[np.float64],
+        line_fold: NDArray[np.int64],
+        tell: Progress,
+    ) -> tuple[list[Round], NDArray[np.float32]]:
+        """Both rounds, and the second round's scores by networks that had not seen the line's fold.
+
+        In each round a network is fitted for each fold, for held-out scores, and then those that stay.
+        """
+        n_folds = int(line_fold.max()) + 1
+        rounds: list[Round] = []
+        held_out = np.empty((len(label), N_LABELS), dtype=np.float32)
+        for number, first_seed in enumerate((self.random_state, self.random_state + 1000)):
+            if number:
+                evidence = np.concatenate([evidence, neighbour_evidence(layout, softmax(held_out))], axis=1)
+            standard = fit_standard(evidence)
+            standardised = standard.apply(evidence)
+            plans = [(fold, first_seed) for fold in range(n_folds)]
+            plans += [(-1, first_seed + 1 + network) for network in range(self.n_networks)]
+            networks = []
+            for network in jobs(
+                delayed(self._fit_network)(standardised, label, weight, line_fold, *plan) for plan in plans
+            ):
+                networks.append(network)
+                tell(f"phase two: pages, round {number + 1}", 0.5 + 0.25 * (number + len(networks) / len(plans)))
+            for fold in range(n_folds):
+                inside = line_fold == fold
+                held_out[inside] = networks[fold].scores(standardised[inside])
+            rounds.append(Round(standard, networks[n_folds:]))
+        return rounds, held_out
 
     def _check_parameters(self) -> None:
         for name in ("text_iterations", "hidden_units", "n_networks", "epochs"):
