@@ -151,7 +151,7 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
 def _breakdown_table(name: str, rows: list[BreakdownRow]) -> Table:
     more = f", the {MAX_ROWS} with most lines of {len(rows)}" if len(rows) > MAX_ROWS else ""
     table = Table(title=f"By {name}{more}", title_justify="left", title_style="bold")
-    table.add_column(name)
+    table.add_column(name, overflow="fold", min_width=16)
     for column in ("pages", "lines", "macro-F1", *LABELS):
         table.add_column(column, justify="right")
     for row in rows[:MAX_ROWS]:
