@@ -13,7 +13,6 @@ Exit codes: 0 done, 1 a bar was missed (with --smoke), 2 bad input or usage.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
 import os
@@ -37,8 +36,6 @@ from boilerplate.labels import LABELS
 OURS: Final = "boilerplate"
 BAR_MACRO: Final = 0.80
 BAR_BODY: Final = 0.95
-SMOKE_SHARE: Final = 5
-"""One site in so many is in the smoke subset."""
 WHOLE_PAGE_SCRAPERS: Final = ("resiliparse-full", "inscriptis-full")
 
 PARTS: Final[dict[str, tuple[str, str, Callable[[AnnotatedPage], bool]]]] = {
@@ -92,14 +89,6 @@ class Result:
     name: str
     evaluation: Evaluation
     microseconds: float
-
-
-def in_smoke_subset(site: str) -> bool:
-    """Whether a site belongs to the fixed fifth of the sites that ``--smoke`` measures.
-
-    By a digest of its name, so that the choice depends on nothing else.
-    """
-    return int.from_bytes(hashlib.sha256(site.encode()).digest()[:8], "big") % SMOKE_SHARE == 0
 
 
 def rule_systems() -> list[System]:
@@ -334,7 +323,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     which.add_argument(
         "--smoke",
         action="store_true",
-        help="a fixed fifth of the sites, no trained baseline; exit 1 below a bar or a baseline on reviewed scrapes",
+        help="without the trained baseline; exit 1 below a bar or a baseline on reviewed scrapes",
     )
     which.add_argument("--baselines-only", action="store_true", help="leave our model out")
     parser.add_argument("--bar-macro", type=float, default=BAR_MACRO, help="--smoke: least macro-F1 (%(default)s)")
@@ -351,8 +340,6 @@ def run(options: argparse.Namespace) -> int:
         If the corpus or the model cannot be read.
     """
     dev = list(read_pages(options.corpus / "dev.jsonl.gz"))
-    if options.smoke:
-        dev = [page for page in dev if in_smoke_subset(page.group)]
     systems = rule_systems()
     # Ours is loaded before the slow part, so that a wrong path does not come out at its end.
     ours = [] if options.baselines_only else [our_system(options.model)]
