@@ -79,8 +79,9 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
     labeller_ : Labeller
         The fitted pipeline.
     held_out_probabilities_ : list of arrays of shape (n_lines, 4)
-        For each training page, the probabilities from networks and text models that had not seen its group. Not part
-        of a saved model.
+        For each training page, the probabilities from networks and text models that had not seen its group. Its labels
+        have a slight say all the same: in calibration, and in the neighbours' evidence of other groups in the second
+        round. Not part of a saved model.
     manifest_ : dict
         Where the model comes from; only on models that were loaded from a file.
     """

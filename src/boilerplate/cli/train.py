@@ -49,7 +49,7 @@ def train(
     """Train a model on annotated pages.
 
     DATA is any number of .jsonl, .jsonl.gz and .page files, and folders of these. Pages are split by their site: each
-    is scored by models that never saw its site, and these scores are printed and kept in the model's manifest. The
+    is scored by models fitted without its site, and these scores are printed and kept in the model's manifest. The
     model that is saved has seen all.
 
     \b
