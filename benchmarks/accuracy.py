@@ -67,11 +67,14 @@ class System:
         Pages to a list of labels for each; it must not look at the pages' labels.
     predict_proba : callable, optional
         Pages to an array of shape (n_lines, 4) for each.
+    cleaning_threshold : float, optional
+        How probable body must be for `clean` to keep a line.
     """
 
     name: str
     predict: Predict
     predict_proba: PredictProba | None = None
+    cleaning_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,12 @@ def our_system(path: Path | None) -> System:
     import boilerplate
 
     model = boilerplate.load(path)
-    return System(OURS, lambda pages: model.predict(_texts(pages)), lambda pages: model.predict_proba(_texts(pages)))
+    return System(
+        OURS,
+        lambda pages: model.predict(_texts(pages)),
+        lambda pages: model.predict_proba(_texts(pages)),
+        model.cleaning_threshold(),
+    )
 
 
 def _texts(pages: Sequence[AnnotatedPage]) -> list[str]:
@@ -163,7 +171,7 @@ def measure(system: System, pages: Sequence[AnnotatedPage]) -> Result:
     predicted = system.predict(pages)
     seconds = time.process_time() - start
     probabilities = None if system.predict_proba is None else system.predict_proba(pages)
-    evaluation = evaluate_pages(pages, predicted, probabilities)
+    evaluation = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=system.cleaning_threshold)
     return Result(system.name, evaluation, seconds / evaluation.lines * 1e6)
 
 
@@ -254,13 +262,16 @@ def breakdown_table(name: str, rows: Sequence[BreakdownRow]) -> str:
 
 def rates_table(evaluation: Evaluation) -> str:
     """What matters for a page as a whole."""
-    characters = evaluation.characters
     rows = [
         ["pages without an error", number(evaluation.flawless_pages)],
-        ["characters of body kept", number(characters.body_kept)],
-        ["other characters removed", number(characters.other_removed)],
         ["lines labelled right", number(evaluation.accuracy)],
     ]
+    for how, characters in (("most probable labels", evaluation.characters), ("`clean`", evaluation.cleaned)):
+        if characters is not None:
+            rows += [
+                [f"characters of body kept, {how}", number(characters.body_kept)],
+                [f"other characters removed, {how}", number(characters.other_removed)],
+            ]
     if evaluation.calibration_error is not None:
         rows += [
             [f"expected calibration error, {label}", number(error)]

@@ -148,7 +148,8 @@ def test_state_and_manifest_come_back(model_file: Path) -> None:
 
 def test_the_manifest_tells_what_the_model_is(tmp_path: Path) -> None:
     path = tmp_path / "m.joblib"
-    manifest = save_model(StandIn(small_state()), path, training=TRAINING, scores=SCORES, date=DATE)
+    known = {"training": TRAINING, "scores": SCORES, "cleaning": CLEANING}
+    manifest = save_model(StandIn(small_state()), path, **known, date=DATE)
     assert manifest == read_manifest(path)
     assert manifest == {
         "format_version": 1,
@@ -157,6 +158,7 @@ def test_the_manifest_tells_what_the_model_is(tmp_path: Path) -> None:
         "requires": {"scikit-learn": ">=1.7,<3"},
         "training": TRAINING,
         "scores": SCORES,
+        "cleaning": CLEANING,
         "created": DATE,
         "state_digest": state_digest(small_state()),
     }

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.labels import LABELS, Label
 from boilerplate.pages import Line
 
@@ -72,9 +73,11 @@ def label(text: str) -> list[Line]:
     return _shipped().label(text)
 
 
-def clean(text: str, keep: Iterable[str] = ("body",)) -> str:
+def clean(
+    text: str, keep: Iterable[str] = ("body",), body_recall: float | None = DEFAULT_BODY_RECALL
+) -> str:
     """The body text of a page, by the shipped model; see `LineClassifier.clean`."""
-    return _shipped().clean(text, keep)
+    return _shipped().clean(text, keep, body_recall)
 
 
 def quality(text: str) -> Quality:

@@ -77,7 +77,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class CharacterRates:
-    """What keeping only the lines predicted body does to the text, by characters; see `character_rates`.
+    """What keeping only some lines does to the text, by characters; see `character_rates`.
 
     Attributes
     ----------
@@ -136,6 +136,10 @@ class Evaluation:
     flawless_pages : float
         Share of pages without an error among those that have lines.
     characters : CharacterRates
+        Of keeping the lines predicted body.
+    cleaned : CharacterRates, or None
+        Of keeping the lines whose probability of body reaches the threshold, as `boilerplate clean` does; None if no
+        threshold was given.
     calibration_error : dict of str to float, or None
         Expected calibration error of each label; None if no probabilities were given.
     breakdowns : dict of str to list of BreakdownRow
@@ -152,6 +156,7 @@ class Evaluation:
     accuracy: float
     flawless_pages: float
     characters: CharacterRates
+    cleaned: CharacterRates | None
     calibration_error: dict[Label, float] | None
     breakdowns: dict[str, list[BreakdownRow]]
 
@@ -179,6 +184,7 @@ class Evaluation:
                 for label, row in zip(LABELS, self.confusion.tolist(), strict=True)
             },
             "characters": asdict(self.characters),
+            "cleaned": None if self.cleaned is None else asdict(self.cleaned),
             "calibration_error": self.calibration_error,
             "breakdowns": {name: [asdict(row) for row in rows] for name, rows in self.breakdowns.items()},
         }
@@ -190,6 +196,7 @@ def evaluate_pages(
     predicted: Sequence[Sequence[str]],
     probabilities: Sequence[NDArray[np.float64]] | None = None,
     *,
+    cleaning_threshold: float | None = None,
     n_resamples: int = 1000,
     random_state: int = 0,
 ) -> Evaluation:
@@ -203,6 +210,8 @@ def evaluate_pages(
         For each page a label for each non-blank line.
     probabilities : sequence of float arrays of shape (n_lines, 4), optional
         For each page the probabilities of its lines' labels, columns in the order of `LABELS`.
+    cleaning_threshold : float, optional
+        How probable body must be for `boilerplate clean` to keep a line; needs probabilities.
     n_resamples, random_state : int
         As in `bootstrap_macro_f1`.
 
@@ -213,7 +222,8 @@ def evaluate_pages(
     Raises
     ------
     ValueError
-        If lengths differ or a label is unknown (with number and id of the page), or if a probability is not one.
+        If lengths differ or a label is unknown (with number and id of the page), if a probability is not one, or if there is a
+        threshold without them.
     """
     names = [f"page {number} ({page.id!r})" for number, page in enumerate(pages, 1)]
     given_index, predicted_index, n_lines = _encode_pages(names, [page.labels for page in pages], predicted)
@@ -228,10 +238,15 @@ def evaluate_pages(
     # In order of name, so that the order of the pages does not reach the random numbers.
     by_site = _sums_by_key(breakdowns["site"], by_page)[1]
     wrong = by_page.sum(axis=(1, 2)) - np.trace(by_page, axis1=1, axis2=2)
-    calibration_error = None
+    lengths = _characters(names, pages)
+    calibration_error = cleaned = None
     if probabilities is not None:
-        errors = expected_calibration_error(_stack_probabilities(names, n_lines, probabilities), given_index)
-        calibration_error = _by_label(errors)
+        stacked = _stack_probabilities(names, n_lines, probabilities)
+        calibration_error = _by_label(expected_calibration_error(stacked, given_index))
+        if cleaning_threshold is not None:
+            cleaned = _character_rates(lengths, given_index == _BODY, stacked[:, _BODY] >= cleaning_threshold)
+    elif cleaning_threshold is not None:
+        raise ValueError("a threshold of cleaning needs probabilities")
     return Evaluation(
         pages=len(pages),
         sites=len(by_site),
@@ -244,7 +259,8 @@ def evaluate_pages(
         ),
         accuracy=scores.accuracy,
         flawless_pages=float(_ratio(np.sum((wrong == 0) & (n_lines > 0)), np.sum(n_lines > 0))),
-        characters=_character_rates(_characters(names, pages), given_index, predicted_index),
+        characters=_character_rates(lengths, given_index == _BODY, predicted_index == _BODY),
+        cleaned=cleaned,
         calibration_error=calibration_error,
         breakdowns={name: _breakdown(keys, by_page) for name, keys in breakdowns.items()},
     )
@@ -472,13 +488,12 @@ def character_rates(characters: ArrayLike, given: Sequence[str], predicted: Sequ
     lengths = np.asarray(characters, dtype=np.int64)
     if lengths.shape != given_index.shape:
         raise ValueError(f"characters must have shape {given_index.shape}, not {lengths.shape}")
-    return _character_rates(lengths, given_index, predicted_index)
+    return _character_rates(lengths, given_index == _BODY, predicted_index == _BODY)
 
 
 def _character_rates(
-    lengths: NDArray[np.int64], given_index: NDArray[np.int64], predicted_index: NDArray[np.int64]
+    lengths: NDArray[np.int64], body: NDArray[np.bool_], kept: NDArray[np.bool_]
 ) -> CharacterRates:
-    body, kept = given_index == _BODY, predicted_index == _BODY
     n_body, n_other = lengths[body].sum(), lengths[~body].sum()
     return CharacterRates(
         body_kept=float(_ratio(lengths[body & kept].sum(), n_body)),

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boilerplate.calibration import Calibration, softmax
-from boilerplate.cleaning import keep_lines
+from boilerplate.calibration import Calibration
+from boilerplate.cleaning import DEFAULT_BODY_RECALL, keep_lines
 from boilerplate.evidence.assembly import Batch, batches, phase_two_evidence, read_batch
-from boilerplate.evidence.page import neighbour_evidence
 from boilerplate.labels import LABELS, Label
-from boilerplate.network import Network, Round, Standard
+from boilerplate.layers import Layer
+from boilerplate.network import Network, Networks, Standard
+from boilerplate.operating_point import CleaningCurve, threshold_at
 from boilerplate.pages import Line, labelled_lines
 from boilerplate.text_model import CAPTION, TextModel
 from boilerplate.verdict import Quality, quality_of
@@ -41,6 +42,26 @@ class PageMethods(ABC):
         -------
         list of float64 arrays of shape (n_lines, 4), length n_pages
             One row for each non-blank line, columns in the order of `boilerplate.labels.LABELS`; rows sum to 1.
+        """
+
+    @abstractmethod
+    def cleaning_threshold(self, body_recall: float | None = DEFAULT_BODY_RECALL) -> float | None:
+        """How probable body must be for `clean` to keep a line.
+
+        Parameters
+        ----------
+        body_recall : float, optional
+            Share of the body's characters to keep, on held-out sites of the training pages.
+
+        Returns
+        -------
+        float or None
+            None, which stands for the most probable label, for None or if the model does not know.
+
+        Raises
+        ------
+        ValueError
+            If the share is none, or beyond what the model knows thresholds for.
         """
 
     def predict(self, X: Sequence[str]) -> list[list[Label]]:
@@ -89,22 +110,34 @@ class PageMethods(ABC):
         """
         return self.label_pages([text])[0]
 
-    def clean(self, text: str, keep: Iterable[str] = ("body",)) -> str:
-        """The lines of a page that have one of the labels to keep.
+    def clean(self, text: str, keep: Iterable[str] = ("body",), body_recall: float | None = DEFAULT_BODY_RECALL) -> str:
+        """The body text of a page, with the other labels to keep.
+
+        A lost paragraph is worse than a caption that stays, so lines stay here that `label` would call something else:
+        those whose labels to keep are together as probable as body must be, for `body_recall` of it to stay.
 
         Parameters
         ----------
         text : str
         keep : str or iterable of str, default=("body",)
-            Labels to keep.
+            Labels to keep. Where body is not among them, the most probable label decides.
+        body_recall : float, optional, default=0.99
+            Share of the body's characters to keep, as measured on held-out sites of the training pages; the higher,
+            the more of everything else stays. None: the most probable label decides.
 
         Returns
         -------
         str
             Kept lines byte for byte. Between two of them stand as many blank lines as the longest blank run between
             them on the page; none at either end. A final newline is kept.
+
+        Raises
+        ------
+        ValueError
+            If a label is unknown, or the model knows no threshold for that share.
         """
-        return keep_lines(text, self.label(text), keep)
+        threshold = self.cleaning_threshold(body_recall)
+        return keep_lines(text, self.label(text), keep, threshold)
 
     def quality(self, text: str) -> Quality:
         """What the page as a whole is worth.
@@ -127,9 +160,14 @@ class Labeller(PageMethods):
     text_model: TextModel
     rarity: NDArray[np.float32]
     """Inverse document frequency of hashed words: shape (2 ** likeness.RARITY_BITS,)."""
-    first_round: Round
-    second_round: Round
+    networks: Networks
     calibration: Calibration
+    cleaning_curve: CleaningCurve | None
+    """None in models from before there was one."""
+
+    def cleaning_threshold(self, body_recall: float | None = DEFAULT_BODY_RECALL) -> float | None:
+        """See `PageMethods.cleaning_threshold`."""
+        return threshold_at(self.cleaning_curve, body_recall)
 
     def predict_proba(self, X: Sequence[str]) -> list[NDArray[np.float64]]:
         """See `PageMethods.predict_proba`."""
@@ -138,8 +176,7 @@ class Labeller(PageMethods):
         for part in batches(X):
             batch = read_batch(part)
             evidence = line_evidence(batch, self.text_model, self.rarity)
-            earlier = neighbour_evidence(batch.lines, softmax(self.first_round.scores(evidence)))
-            scores = self.second_round.scores(np.concatenate([evidence, earlier], axis=1))
+            scores = self.networks.scores(evidence, batch.lines)
             out += np.split(self.calibration.probabilities(scores), batch.lines.page_starts[1:-1])
         return out
 
@@ -151,14 +188,16 @@ class Labeller(PageMethods):
         dict
             What `from_state` takes.
         """
+        curve = {} if self.cleaning_curve is None else {"cleaning_curve": self.cleaning_curve._asdict()}
         return {
-            "text_model": self.text_model._asdict(),
+            "text_model": {**_plain(self.text_model), "table": self.text_model.table.astype(np.float16)},
             "rarity": self.rarity.astype(np.float16),
-            "rounds": [
-                {"standard": turn.standard._asdict(), "networks": [network._asdict() for network in turn.networks]}
-                for turn in (self.first_round, self.second_round)
-            ],
+            "networks": {
+                "standard": self.networks.standard._asdict(),
+                "networks": [_plain(network) for network in self.networks.networks],
+            },
             "calibration": self.calibration._asdict(),
+            **curve,
         }
 
     @classmethod
@@ -178,29 +217,47 @@ class Labeller(PageMethods):
         ValueError
             If it was trained on other evidence than this version collects.
         """
-        first, second = (
-            Round(Standard(**turn["standard"]), [Network(**network) for network in turn["networks"]])
-            for turn in state["rounds"]
+        text = state["text_model"]
+        text_model = TextModel(
+            text["table"].astype(np.float32),
+            text["wide_bias"],
+            text["embedding_bias"],
+            Layer(**text["hidden"]),
+            Layer(**text["output"]),
         )
+        networks = [
+            Network(
+                Layer(**network["first"]), [Layer(**layer) for layer in network["further"]], Layer(**network["output"])
+            )
+            for network in state["networks"]["networks"]
+        ]
         labeller = cls(
-            TextModel(**state["text_model"]),
+            text_model,
             state["rarity"].astype(np.float32),
-            first,
-            second,
+            Networks(Standard(**state["networks"]["standard"]), networks),
             Calibration(**state["calibration"]),
+            CleaningCurve(**state["cleaning_curve"]) if "cleaning_curve" in state else None,
         )
         labeller._check_evidence()
         return labeller
 
     def _check_evidence(self) -> None:
         """Fail for a model that was trained on other evidence than this version collects."""
-        nothing = read_batch([])
-        evidence = line_evidence(nothing, self.text_model, self.rarity)
-        earlier = neighbour_evidence(nothing.lines, self.first_round.scores(evidence))
-        features = evidence.shape[1], evidence.shape[1] + earlier.shape[1]
-        expected = len(self.first_round.standard.mean), len(self.second_round.standard.mean)
+        features = line_evidence(read_batch([]), self.text_model, self.rarity).shape[1]
+        expected = len(self.networks.standard.mean)
         if features != expected:
             raise ValueError(f"it looks at {expected} features, this version at {features}")
+
+
+def _plain(weights: TextModel | Network) -> dict[str, Any]:
+    """Weights as nested dictionaries and lists of arrays."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Layer):
+            return value._asdict()
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    return {name: plain(value) for name, value in weights._asdict().items()}
 
 
 def line_evidence(batch: Batch, model: TextModel, rarity: NDArray[np.float32]) -> NDArray[np.float32]:

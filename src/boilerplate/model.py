@@ -2,8 +2,8 @@
 
 Phase one (`boilerplate.text_model`) scores each line by its own wording. Phase two (`boilerplate.network`) reads those
 scores, of the line and of its neighbours, with all other evidence of the page. It is trained on out-of-fold scores of
-phase one, folded by site, for a text model praises the lines that it was trained on. It goes two rounds: the second
-sees what the first made of the neighbours, out of fold again. Calibration is fitted on predictions for held-out sites.
+phase one, folded by site, for a text model praises the lines that it was trained on. Calibration is fitted on
+predictions for held-out sites, and so is the operating point of cleaning (`boilerplate.operating_point`).
 """
 
 from __future__ import annotations
@@ -18,29 +18,33 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from boilerplate.calibration import fit_calibration, softmax
+from boilerplate.calibration import fit_calibration
+from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.corpus import check_label
 from boilerplate.evaluation import macro_f1
 from boilerplate.evidence.assembly import batches, read_batch
 from boilerplate.evidence.likeness import RARITY_BITS, line_hashes, word_buckets
 from boilerplate.evidence.lines import Layout
-from boilerplate.evidence.page import neighbour_evidence
 from boilerplate.evidence.text import hashed_ngrams
 from boilerplate.labeller import Labeller, PageMethods, check_texts, line_evidence
 from boilerplate.labels import INDEX, LABELS
-from boilerplate.network import Network, Round, fit_network, fit_standard
+from boilerplate.network import Network, Networks, fit_network, fit_standard
+from boilerplate.operating_point import fit_cleaning_curve
 from boilerplate.pages import labelled_lines
 from boilerplate.text_model import (
     TO_TEXT_CLASS,
+    NGramRows,
     TextModel,
-    design_matrix,
     fit_text_model,
+    join_rows,
+    ngram_rows,
 )
 
 Progress = Callable[[str, float], None]
 """Called with the name of the step at hand and the share of the work done."""
 
 N_LABELS: Final = len(LABELS)
+BODY: Final = INDEX["body"]
 
 
 class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -51,20 +55,24 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
 
     Parameters
     ----------
-    hash_bits : int, default=18
+    hash_bits : int, default=17
         Phase one hashes n-grams into ``2 ** hash_bits`` buckets.
     text_inverse_penalty : float, default=1.0
-        Inverse strength of phase one's L2 penalty (scikit-learn's ``C``).
+        Inverse strength of the L2 penalty of phase one's wide model (scikit-learn's ``C``).
     text_iterations : int, default=150
-        Steps of phase one's optimiser.
-    hidden_units : int, default=128
-        Hidden units of each of phase two's networks.
-    n_networks : int, default=4
-        Networks whose scores each round of phase two averages.
-    epochs : int, default=8
-        Passes over the training lines, for each network.
-    network_penalty : float, default=1e-3
-        L2 penalty of phase two (scikit-learn's ``alpha``).
+        Steps of the wide model's optimiser.
+    text_epochs : int, default=8
+        Passes of phase one's deep model over the training lines.
+    hidden_units : int, default=64
+        Hidden units of each layer of phase two's networks.
+    n_networks : int, default=2
+        Networks whose scores phase two averages.
+    epochs : int, default=16
+        Passes over the training pages, for each network.
+    dropout : float, default=0.2
+        Share of phase two's units that a training step leaves out.
+    network_decay : float, default=0.01
+        Weight decay of phase two.
     n_folds : int, default=5
         Folds, by group, for out-of-fold evidence and calibration.
     random_state : int, default=0
@@ -80,8 +88,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         The fitted pipeline.
     held_out_probabilities_ : list of arrays of shape (n_lines, 4)
         For each training page, the probabilities from networks and text models that had not seen its group. Its labels
-        have a slight say all the same: in calibration, and in the neighbours' evidence of other groups in the second
-        round. Not part of a saved model.
+        have a slight say all the same, in calibration. Not part of a saved model.
     manifest_ : dict
         Where the model comes from; only on models that were loaded from a file.
     """
@@ -91,13 +98,15 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
     def __init__(
         self,
         *,
-        hash_bits: int = 18,
+        hash_bits: int = 17,
         text_inverse_penalty: float = 1.0,
         text_iterations: int = 150,
-        hidden_units: int = 128,
-        n_networks: int = 4,
-        epochs: int = 8,
-        network_penalty: float = 1e-3,
+        text_epochs: int = 8,
+        hidden_units: int = 64,
+        n_networks: int = 2,
+        epochs: int = 16,
+        dropout: float = 0.2,
+        network_decay: float = 0.01,
         n_folds: int = 5,
         random_state: int = 0,
         n_jobs: int | None = None,
@@ -105,10 +114,12 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         self.hash_bits = hash_bits
         self.text_inverse_penalty = text_inverse_penalty
         self.text_iterations = text_iterations
+        self.text_epochs = text_epochs
         self.hidden_units = hidden_units
         self.n_networks = n_networks
         self.epochs = epochs
-        self.network_penalty = network_penalty
+        self.dropout = dropout
+        self.network_decay = network_decay
         self.n_folds = n_folds
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -132,7 +143,8 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         groups : sequence, length n_pages, optional
             What pages are folded by, usually their site; each page is a group of its own by default.
         sample_weight : sequence of float, length n_pages, optional
-            Weight of each page's lines; pages of weight 0 are left out.
+            Weight of each page's lines; pages of weight 0 are left out. Thresholds of cleaning are found on the pages
+            of the greatest weight.
         progress : callable, optional
             See `Progress`.
 
@@ -168,14 +180,15 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
             np.concatenate([[0], np.cumsum(lines_per_page)]), np.repeat(np.arange(len(texts)), lines_per_page)
         )
 
-        rounds, held_out = self._fit_phase_two(jobs, evidence, layout, label, weight, line_fold, tell)
+        networks, held_out = self._fit_phase_two(jobs, evidence, layout, label, weight, fold_of_page, tell)
         calibration = fit_calibration(held_out, label, weight)
+        calibrated = calibration.probabilities(held_out)
+        curve = fit_cleaning_curve(calibrated[:, BODY], label == BODY, _characters(texts), weight)
 
         self.classes_ = np.array(LABELS)
-        first_round, second_round = rounds
-        self.labeller_ = Labeller(text_models[-1], rarity, first_round, second_round, calibration)
+        self.labeller_ = Labeller(text_models[-1], rarity, networks, calibration, curve)
         self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(training.n_pages)]
-        pages = np.split(calibration.probabilities(held_out), np.cumsum(lines_per_page)[:-1])
+        pages = np.split(calibrated, np.cumsum(lines_per_page)[:-1])
         for number, probabilities in zip(training.number, pages, strict=True):
             self.held_out_probabilities_[number] = probabilities
         return self
@@ -196,41 +209,39 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         layout: Layout,
         label: NDArray[np.int64],
         weight: NDArray[np.float64],
-        line_fold: NDArray[np.int64],
+        fold_of_page: NDArray[np.int64],
         tell: Progress,
-    ) -> tuple[list[Round], NDArray[np.float32]]:
-        """Both rounds, and the second round's scores by networks that had not seen the line's fold.
+    ) -> tuple[Networks, NDArray[np.float32]]:
+        """Phase two, and scores by networks that had not seen the line's fold.
 
-        In each round a network is fitted for each fold, for held-out scores, and then those that stay.
+        A network is fitted for each fold, for the held-out scores, and then those that stay.
         """
-        n_folds = int(line_fold.max()) + 1
-        rounds: list[Round] = []
+        n_folds = int(fold_of_page.max()) + 1
+        standard = fit_standard(evidence)
+        standardised = standard.apply(evidence)
+        plans = [(fold, self.random_state) for fold in range(n_folds)]
+        plans += [(-1, self.random_state + 1 + number) for number in range(self.n_networks)]
+        networks: list[Network] = []
+        for network in jobs(
+            delayed(self._fit_network)(standardised, layout, label, weight, fold_of_page, *plan) for plan in plans
+        ):
+            networks.append(network)
+            tell("phase two: pages", 0.55 + 0.4 * len(networks) / len(plans))
         held_out = np.empty((len(label), N_LABELS), dtype=np.float32)
-        for number, first_seed in enumerate((self.random_state, self.random_state + 1000)):
-            if number:
-                evidence = np.concatenate([evidence, neighbour_evidence(layout, softmax(held_out))], axis=1)
-            standard = fit_standard(evidence)
-            standardised = standard.apply(evidence)
-            plans = [(fold, first_seed) for fold in range(n_folds)]
-            plans += [(-1, first_seed + 1 + network) for network in range(self.n_networks)]
-            networks = []
-            for network in jobs(
-                delayed(self._fit_network)(standardised, label, weight, line_fold, *plan) for plan in plans
-            ):
-                networks.append(network)
-                tell(f"phase two: pages, round {number + 1}", 0.5 + 0.25 * (number + len(networks) / len(plans)))
-            for fold in range(n_folds):
-                inside = line_fold == fold
-                held_out[inside] = networks[fold].scores(standardised[inside])
-            rounds.append(Round(standard, networks[n_folds:]))
-        return rounds, held_out
+        line_fold = fold_of_page[layout.page]
+        for fold in range(n_folds):
+            inside = line_fold == fold
+            held_out[inside] = networks[fold].scores(standardised, layout)[inside]
+        return Networks(standard, networks[n_folds:]), held_out
 
     def _check_parameters(self) -> None:
-        for name in ("text_iterations", "hidden_units", "n_networks", "epochs"):
+        for name in ("text_iterations", "text_epochs", "hidden_units", "n_networks", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
         if not 8 <= self.hash_bits <= 24:
             raise ValueError("hash_bits must be between 8 and 24")
+        if not 0 <= self.dropout < 1:
+            raise ValueError("dropout must be at least 0 and below 1")
         if self.n_folds < 2:
             raise ValueError("n_folds must be at least 2")
 
@@ -284,7 +295,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         One page is often there as several scrapes; without this, each of its lines would count as often.
         """
         text_class = TO_TEXT_CLASS[label]
-        matrices, kept_lines = [], []
+        rows, kept_lines = [], []
         seen: dict[tuple[int, int, int], int] = {}
         weights: list[float] = []
         offset = 0
@@ -302,21 +313,24 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
                 weights.append(weight[at])
                 fresh.append(line)
             ngrams = hashed_ngrams(batch.lines, batch.folded, batch.tokens, self.hash_bits)
-            matrices.append(design_matrix(ngrams, self.hash_bits)[fresh])
+            rows.append(ngram_rows(ngrams).take(np.array(fresh, dtype=np.int64)))
             kept_lines.append(np.array(fresh, dtype=np.int64) + offset)
             offset += batch.lines.n_lines
         kept = np.concatenate(kept_lines)
-        return _DistinctLines(_stack(matrices), text_class[kept], np.array(weights), line_fold[kept])
+        return _DistinctLines(join_rows(rows), text_class[kept], np.array(weights), line_fold[kept])
 
     def _fit_text(self, distinct: _DistinctLines, fold: int) -> TextModel:
         inside = np.flatnonzero(distinct.fold != fold)
         with _one_thread():
             return fit_text_model(
-                distinct.matrix[inside],
+                distinct.rows.take(inside),
                 distinct.text_class[inside],
                 distinct.weight[inside],
+                bits=self.hash_bits,
                 inverse_penalty=self.text_inverse_penalty,
                 iterations=self.text_iterations,
+                epochs=self.text_epochs,
+                seed=self.random_state + 100 + fold,
             )
 
     def _training_evidence(
@@ -347,22 +361,25 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
     def _fit_network(
         self,
         evidence: NDArray[np.float32],
+        layout: Layout,
         label: NDArray[np.int64],
         weight: NDArray[np.float64],
-        line_fold: NDArray[np.int64],
+        fold_of_page: NDArray[np.int64],
         fold: int,
         seed: int,
     ) -> Network:
-        inside = np.flatnonzero(line_fold != fold)
         with _one_thread():
             return fit_network(
-                evidence[inside],
-                label[inside],
-                weight[inside],
+                evidence,
+                layout,
+                label,
+                weight,
+                np.flatnonzero(fold_of_page != fold),
                 n_labels=N_LABELS,
                 hidden=self.hidden_units,
                 epochs=self.epochs,
-                penalty=self.network_penalty,
+                decay=self.network_decay,
+                dropout=self.dropout,
                 seed=seed,
             )
 
@@ -380,6 +397,22 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         """
         self._check_fitted()
         return self.labeller_.predict_proba(X)
+
+    def cleaning_threshold(self, body_recall: float | None = DEFAULT_BODY_RECALL) -> float | None:
+        """How probable body must be for `clean` to keep a line.
+
+        Parameters
+        ----------
+        body_recall : float, optional
+            Share of the body's characters to keep, on held-out sites of the training pages.
+
+        Returns
+        -------
+        float or None
+            None, which stands for the most probable label, for None or if the model does not know.
+        """
+        self._check_fitted()
+        return self.labeller_.cleaning_threshold(body_recall)
 
     def score(self, X: Sequence[str], y: Sequence[Sequence[str]], sample_weight: None = None) -> float:
         """Macro-F1 over the labels that occur in `y`, over the lines of all pages.
@@ -453,7 +486,7 @@ class _Training:
 class _DistinctLines:
     """Phase one's training lines."""
 
-    matrix: Any
+    rows: NGramRows
     text_class: NDArray[np.int64]
     weight: NDArray[np.float64]
     fold: NDArray[np.int64]
@@ -461,6 +494,11 @@ class _DistinctLines:
 
 def _silent(step: str, share: float) -> None:
     """Progress that nobody asked for."""
+
+
+def _characters(texts: list[str]) -> NDArray[np.int64]:
+    """Characters of each line of all pages, without white space around it."""
+    return np.array([len(line.strip()) for text in texts for _, line in labelled_lines(text)], dtype=np.int64)
 
 
 def _word_rarity(texts: list[str]) -> NDArray[np.float32]:
@@ -489,12 +527,6 @@ def _balanced_folds(group: NDArray[np.int64], lines: NDArray[np.int64], n_folds:
         fold_of_group[number] = fold
         filled[fold] += max(sizes[number], 1)
     return fold_of_group[group]
-
-
-def _stack(matrices: list[Any]) -> Any:
-    import scipy.sparse as sp
-
-    return sp.vstack(matrices, format="csr")
 
 
 def _one_thread() -> Any:

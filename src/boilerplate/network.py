@@ -1,52 +1,64 @@
-"""Phase two's learner: small perceptrons over a line's evidence, kept as plain arrays."""
+"""Phase two's learner: a small convolutional network over the lines of a page.
+
+Its first layer reads a line's evidence. Each further layer adds to a line what it and two lines around it say together,
+at distances that double from layer to layer, so that the last one has seen seven lines before and after (residual
+dilated convolution: Yu and Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", 2016). A page's ends are
+zeros.
+"""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK: Final = 256
-"""Lines are multiplied in blocks of this size, the last one filled up: a matrix product may round differently for
-another number of rows, and a line's label must not depend on what shares its batch."""
+from boilerplate.evidence.lines import Layout
+from boilerplate.evidence.page import shifted
+from boilerplate.layers import Layer, keep_mask, product, softmax_error, start_weights
+from boilerplate.optimiser import Adam
 
 CLIP: Final = 6.0
 """Standardised evidence is clipped here, so that a freak line cannot drive the network where it never was."""
+DISTANCES: Final = (1, 2, 4)
+"""How far each layer looks, in lines."""
+STEP_SIZE: Final = 2e-3
+BATCH_LINES: Final = 1500
+"""Lines of a training step: some forty scraped articles."""
+
+LIGHT_SHARE: Final = 0.5
+"""Share of the pages below full weight that each pass visits, drawn anew each time: they are many and say less, and
+all of them in each pass would take most of the time."""
 
 
 class Network(NamedTuple):
-    """A perceptron with one hidden layer of rectified linear units."""
+    """A convolutional network over lines."""
 
-    hidden_weights: NDArray[np.float32]
-    """Shape (n_features, n_hidden)."""
-    hidden_bias: NDArray[np.float32]
-    output_weights: NDArray[np.float32]
-    """Shape (n_hidden, n_labels)."""
-    output_bias: NDArray[np.float32]
+    first: Layer
+    further: list[Layer]
+    """One for each of `DISTANCES`; the inputs are the line before, the line itself and the line after."""
+    output: Layer
 
-    def scores(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scores(self, evidence: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
         """Log probabilities up to a constant.
 
         Parameters
         ----------
         evidence : float32 array of shape (n_lines, n_features)
             Standardised.
+        layout : Layout
 
         Returns
         -------
         float32 array of shape (n_lines, n_labels)
         """
-        out = np.empty((len(evidence), len(self.output_bias)), dtype=np.float32)
-        for start in range(0, len(evidence), BLOCK):
-            block = evidence[start : start + BLOCK]
-            rows = len(block)
-            if rows < BLOCK:
-                block = np.concatenate([block, np.zeros((BLOCK - rows, block.shape[1]), dtype=np.float32)])
-            hidden = np.maximum(block @ self.hidden_weights + self.hidden_bias, 0)
-            out[start : start + rows] = (hidden @ self.output_weights + self.output_bias)[:rows]
-        return out
+        hidden = np.maximum(product(evidence, self.first.weights) + self.first.bias, 0)
+        for layer, distance in zip(self.further, DISTANCES, strict=True):
+            around = _around(hidden, layout, distance)
+            hidden += np.maximum(product(around, layer.weights) + layer.bias, 0)
+        scores: NDArray[np.float32] = product(hidden, self.output.weights) + self.output.bias
+        return scores
 
 
 class Standard(NamedTuple):
@@ -61,16 +73,16 @@ class Standard(NamedTuple):
         return standardised
 
 
-class Round(NamedTuple):
-    """One round of phase two: networks that vote."""
+class Networks(NamedTuple):
+    """Phase two: networks that vote."""
 
     standard: Standard
     networks: list[Network]
 
-    def scores(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scores(self, evidence: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
         """Mean of the networks' scores for evidence of shape (n_lines, n_features)."""
         standardised = self.standard.apply(evidence)
-        votes = np.stack([network.scores(standardised) for network in self.networks])
+        votes = np.stack([network.scores(standardised, layout) for network in self.networks])
         mean: NDArray[np.float32] = votes.mean(axis=0, dtype=np.float32)
         return mean
 
@@ -86,77 +98,145 @@ def fit_standard(evidence: NDArray[np.float32]) -> Standard:
 
 def fit_network(
     evidence: NDArray[np.float32],
+    layout: Layout,
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
+    pages: NDArray[np.int64],
     *,
     n_labels: int,
     hidden: int,
     epochs: int,
-    penalty: float,
+    decay: float,
+    dropout: float,
     seed: int,
 ) -> Network:
-    """Fit a perceptron by Adam.
+    """Fit a network by Adam.
 
     Parameters
     ----------
     evidence : float32 array of shape (n_lines, n_features)
         Standardised.
+    layout : Layout
+        Which lines stand on which page.
     labels : int64 array of shape (n_lines,)
     weights : float64 array of shape (n_lines,)
+    pages : int64 array
+        The pages to train on.
     n_labels : int
     hidden : int
-        Units of the hidden layer.
+        Units of each layer.
     epochs : int
-        Passes over the lines.
-    penalty : float
-        scikit-learn's ``alpha``.
+        Passes over the pages.
+    decay : float
+        Decoupled weight decay, as a share of the step size.
+    dropout : float
+        Share of each layer's units that a training step leaves out.
     seed : int
 
     Returns
     -------
     Network
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
-
-    present = np.unique(labels)
-    output_weights = np.zeros((hidden, n_labels), dtype=np.float32)
-    output_bias = np.full(n_labels, -10.0, dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    used = np.concatenate([np.arange(*layout.page_starts[page : page + 2]) for page in pages])
+    present = np.unique(labels[used])
+    network = _start(rng, evidence.shape[1], hidden, n_labels, present)
     if len(present) == 1:
-        output_bias[present] = 0
-        return Network(
-            np.zeros((evidence.shape[1], hidden), dtype=np.float32),
-            np.zeros(hidden, dtype=np.float32),
-            output_weights,
-            output_bias,
+        return network
+    page_weight = weights[layout.page_starts[pages]]
+    light = page_weight < page_weight.max()
+    # Few pages get more passes: at least some thousand steps are needed.
+    steps = max(1.0, len(used) / BATCH_LINES)
+    passes = max(epochs, int(np.ceil(1500 / steps)))
+    batches = [
+        batch
+        for _ in range(passes)
+        for batch in _page_batches(
+            rng.permutation(pages[~light | (rng.random(len(pages)) < LIGHT_SHARE)]), layout.page_starts
         )
-    # Small training sets get more passes over smaller batches: at least some thousand steps are needed.
-    batch = min(int(np.clip(len(labels) // 200, 32, 1024)), len(labels))
-    steps = int(np.ceil(len(labels) / batch))
-    passes = max(epochs, int(np.ceil(2000 / steps)))
-    perceptron = MLPClassifier(
-        (hidden,),
-        alpha=penalty,
-        batch_size=batch,
-        max_iter=passes,
-        n_iter_no_change=passes,
-        learning_rate_init=2e-3,
-        random_state=seed,
+    ]
+    arrays = [array for layer in (network.first, *network.further, network.output) for array in layer]
+    adam = Adam(arrays, [decay if array.ndim == 2 else 0.0 for array in arrays], STEP_SIZE, len(batches))
+    line_weight = weights.astype(np.float32)
+    for batch in batches:
+        lines = np.concatenate([np.arange(*layout.page_starts[page : page + 2]) for page in batch])
+        counts = np.diff(layout.page_starts)[batch]
+        part = Layout(np.concatenate([[0], np.cumsum(counts)]), np.repeat(np.arange(len(batch)), counts))
+        adam.step(_gradients(network, evidence[lines], part, labels[lines], line_weight[lines], dropout, rng))
+    return network
+
+
+def _start(
+    rng: np.random.Generator, n_features: int, hidden: int, n_labels: int, present: NDArray[np.int64]
+) -> Network:
+    """The network before training. A label that no line has starts, and stays, improbable."""
+    further = [
+        # Small, so that the layers' sum begins as the first one's.
+        Layer(start_weights(rng, 3 * hidden, hidden) * np.float32(0.5), np.zeros(hidden, dtype=np.float32))
+        for _ in DISTANCES
+    ]
+    bias = np.full(n_labels, -10.0, dtype=np.float32)
+    bias[present] = 0
+    return Network(
+        Layer(start_weights(rng, n_features, hidden), np.zeros(hidden, dtype=np.float32)),
+        further,
+        Layer(np.zeros((hidden, n_labels), dtype=np.float32), bias),
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        # scikit-learn takes Ctrl-C for the wish to stop training early, and says so with this warning.
-        warnings.filterwarnings("error", "Training interrupted by user")
-        try:
-            perceptron.fit(evidence, labels, sample_weight=weights)
-        except UserWarning:
-            raise KeyboardInterrupt from None
-    first, second = perceptron.coefs_
-    first_bias, second_bias = perceptron.intercepts_
-    if len(present) == 2:
-        # The binary form has one output: the second label's score, against 0.
-        second = np.concatenate([np.zeros_like(second), second], axis=1)
-        second_bias = np.array([0.0, second_bias[0]])
-    output_weights[:, present] = second
-    output_bias[present] = second_bias
-    return Network(first.astype(np.float32), first_bias.astype(np.float32), output_weights, output_bias)
+
+
+def _page_batches(pages: NDArray[np.int64], page_starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Cut a list of pages into batches of about `BATCH_LINES` lines."""
+    ends = np.cumsum(np.diff(page_starts)[pages])
+    cuts = np.flatnonzero(np.diff(ends // BATCH_LINES)) + 1
+    yield from (batch for batch in np.split(pages, cuts) if len(batch))
+
+
+def _around(hidden: NDArray[np.float32], layout: Layout, distance: int) -> NDArray[np.float32]:
+    """The units of the line `distance` before, of the line itself, and of the line `distance` after, side by side."""
+    return np.concatenate([shifted(hidden, layout, -distance), hidden, shifted(hidden, layout, distance)], axis=1)
+
+
+def _gradients(
+    network: Network,
+    evidence: NDArray[np.float32],
+    layout: Layout,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    dropout: float,
+    rng: np.random.Generator,
+) -> Sequence[NDArray[np.float32]]:
+    """Gradient of the weighted mean cross entropy with respect to each array of the network, in order."""
+    # Forward; what the way back needs is kept.
+    shape = len(evidence), network.output.weights.shape[0]
+    mask = keep_mask(rng, shape, dropout)
+    first = np.maximum(evidence @ network.first.weights + network.first.bias, 0)
+    hidden = first * mask
+    trace = []
+    for layer, distance in zip(network.further, DISTANCES, strict=True):
+        around = _around(hidden, layout, distance)
+        added = np.maximum(around @ layer.weights + layer.bias, 0)
+        layer_mask = keep_mask(rng, shape, dropout)
+        trace.append((around, added, layer_mask))
+        hidden = hidden + added * layer_mask
+    scores = hidden @ network.output.weights + network.output.bias
+
+    # Backward.
+    error = softmax_error(scores, labels, weights)
+    gradients = [error.sum(axis=0), hidden.T @ error]
+    error = error @ network.output.weights.T
+    n_hidden = shape[1]
+    for layer, distance, (around, added, layer_mask) in zip(
+        reversed(network.further), reversed(DISTANCES), reversed(trace), strict=True
+    ):
+        inner = error * layer_mask * (added > 0)
+        gradients += [inner.sum(axis=0), around.T @ inner]
+        back = inner @ layer.weights.T
+        error = (
+            error
+            + back[:, n_hidden : 2 * n_hidden]
+            + shifted(back[:, :n_hidden], layout, distance)
+            + shifted(back[:, 2 * n_hidden :], layout, -distance)
+        )
+    error = error * mask * (first > 0)
+    gradients += [error.sum(axis=0), evidence.T @ error]
+    return gradients[::-1]

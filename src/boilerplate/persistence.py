@@ -89,6 +89,7 @@ def save_model(
     *,
     training: dict[str, Any] | None = None,
     scores: dict[str, Any] | None = None,
+    cleaning: dict[str, Any] | None = None,
     date: str | None = None,
 ) -> Manifest:
     """Write a fitted model and its manifest to one file, which appears whole or not at all.
@@ -106,6 +107,8 @@ def save_model(
         sites, lines per label, languages. Plain values, as everything in the manifest.
     scores : dict, optional
         Scores on held-out sites.
+    cleaning : dict, optional
+        For readers: what cleaning does at which threshold (see `boilerplate.operating_point.curve_summary`).
     date : str, optional
         Day of training, written as given. Default: today in UTC, as 2024-05-31.
 
@@ -113,7 +116,7 @@ def save_model(
     -------
     dict
         The manifest: ``format_version``, ``labels``, ``libraries`` (versions at training), ``requires`` (versions that
-        may load it), ``training``, ``scores``, ``created``, ``state_digest`` (SHA-256).
+        may load it), ``training``, ``scores``, ``cleaning``, ``created``, ``state_digest`` (SHA-256).
 
     Raises
     ------
@@ -122,7 +125,7 @@ def save_model(
     ModelError
         If the file would be larger than `load_model` accepts, or its name ends in ``.gz``.
     TypeError
-        If state, training or scores hold anything but plain values and arrays of numbers or text.
+        If state, training, scores or cleaning hold anything but plain values and arrays of numbers or text.
     ValueError
         If they are nested too deeply.
     """
@@ -137,6 +140,7 @@ def save_model(
         "requires": dict(REQUIRES),
         "training": training or {},
         "scores": scores or {},
+        "cleaning": cleaning or {},
         "created": date or datetime.now(UTC).date().isoformat(),
         "state_digest": state_digest(state),
     }

@@ -271,8 +271,8 @@ def csv_writer(out: IO[bytes], min_confidence: float | None) -> Writer:
     return write
 
 
-def text_writer(out: IO[bytes], keep: Iterable[str]) -> Writer:
-    """Writes the lines to keep of each page, with a blank line between pages."""
+def text_writer(out: IO[bytes], keep: Iterable[str], threshold: float | None = None) -> Writer:
+    """Writes the lines to keep of each page (see `keep_lines`), with a blank line between pages."""
     from boilerplate.cleaning import keep_lines
 
     wanted = tuple(keep)
@@ -280,7 +280,7 @@ def text_writer(out: IO[bytes], keep: Iterable[str]) -> Writer:
 
     def write(page: ScoredPage) -> None:
         nonlocal written
-        kept = keep_lines(page.scrape.text, page.lines, wanted)
+        kept = keep_lines(page.scrape.text, page.lines, wanted, threshold)
         if written and kept:
             out.write(b"\n")
         if kept:

@@ -1,4 +1,10 @@
-"""Phase one: what a line says by itself, as scores of a linear model over hashed n-grams."""
+"""Phase one: what a line says by itself.
+
+Two models read the same hashed n-grams (wide and deep: Cheng et al., "Wide & Deep Learning for Recommender Systems",
+2016). The wide one is a logistic regression: it remembers what single n-grams say. The deep one is a perceptron over
+sums of n-gram embeddings (as in fastText: Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017): it
+generalises, for most n-grams are left out of each of its training steps. They err on different lines.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +15,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from boilerplate.calibration import softmax
 from boilerplate.evidence.lines import Lines, segments
 from boilerplate.evidence.text import KINDS, NGrams, Tokens, hashed_ngrams
 from boilerplate.labels import INDEX
+from boilerplate.layers import Layer, keep_mask, product, softmax_error, start_weights
+from boilerplate.optimiser import Adam
 
 TEXT_CLASSES: Final = ("body", "caption", "promo")
 """By itself a caption has no foreign twin: both kinds of caption are one class here, and phase two tells them apart."""
@@ -19,6 +28,21 @@ TEXT_CLASSES: Final = ("body", "caption", "promo")
 TO_TEXT_CLASS: Final[NDArray[np.int64]] = np.array([0, 1, 1, 2])
 """Text class of each label."""
 CAPTION: Final = TEXT_CLASSES.index("caption")
+N_CLASSES: Final = len(TEXT_CLASSES)
+N_KINDS: Final = len(KINDS)
+
+EMBEDDING: Final = 16
+"""Length of the deep model's n-gram embeddings."""
+HIDDEN: Final = 64
+NGRAM_DROPOUT: Final = 0.7
+"""Share of the n-grams that a training step of the deep model leaves out."""
+UNIT_DROPOUT: Final = 0.3
+STEP_SIZE: Final = 2e-3
+EMBEDDING_DECAY: Final = 0.3
+DECAY: Final = 0.01
+BATCH: Final = 1024
+"""Lines of a training step of the deep model."""
+MIN_STEPS: Final = 300
 
 if [INDEX[name] for name in ("body", "caption", "foreign-caption", "promo")] != [0, 1, 2, 3]:  # pragma: no cover
     raise AssertionError("TO_TEXT_CLASS follows the order of the labels")
@@ -28,23 +52,49 @@ class TextScores(NamedTuple):
     """What phase one says of lines."""
 
     parts: NDArray[np.float32]
-    """Score of each class by each kind of n-gram: shape (n_lines, n_kinds * n_text_classes)."""
-    probabilities: NDArray[np.float32]
-    """Softmax of the sums over kinds: shape (n_lines, n_text_classes)."""
+    """The wide model's score of each class by each kind of n-gram: shape (n_lines, n_kinds * n_text_classes)."""
+    wide: NDArray[np.float32]
+    """The wide model's probabilities: shape (n_lines, n_text_classes)."""
+    deep: NDArray[np.float32]
+    """The deep model's probabilities: shape (n_lines, n_text_classes)."""
+
+
+class NGramRows(NamedTuple):
+    """The n-grams of many lines: `N_KINDS` rows for each line, one for each kind."""
+
+    buckets: NDArray[np.int32]
+    """Bucket of each n-gram: shape (n_ngrams,)."""
+    starts: NDArray[np.int64]
+    """First n-gram of each row, and ``n_ngrams`` at the end: shape (n_lines * N_KINDS + 1,)."""
+
+    @property
+    def n_lines(self) -> int:
+        """Number of lines."""
+        return (len(self.starts) - 1) // N_KINDS
+
+    def take(self, lines: NDArray[np.int64]) -> NGramRows:
+        """The rows of some of the lines."""
+        rows = (lines[:, None] * N_KINDS + np.arange(N_KINDS)).ravel()
+        counts = self.starts[rows + 1] - self.starts[rows]
+        row, position = segments(counts)
+        return NGramRows(self.buckets[self.starts[rows][row] + position], np.concatenate([[0], np.cumsum(counts)]))
 
 
 class TextModel(NamedTuple):
-    """Weights of the linear model over hashed n-grams."""
+    """The wide and the deep model, over one table of n-grams."""
 
-    weights: NDArray[np.float16]
-    """Shape (2 ** bits, n_text_classes)."""
-    bias: NDArray[np.float32]
-    """Shape (n_text_classes,)."""
+    table: NDArray[np.float32]
+    """Embedding of each bucket, then the wide model's weights: shape (2 ** bits, EMBEDDING + n_text_classes)."""
+    wide_bias: NDArray[np.float32]
+    embedding_bias: NDArray[np.float32]
+    """Shape (n_kinds * EMBEDDING,)."""
+    hidden: Layer
+    output: Layer
 
     @property
     def bits(self) -> int:
         """Base-two logarithm of the number of hash buckets."""
-        return len(self.weights).bit_length() - 1
+        return len(self.table).bit_length() - 1
 
     def scores(self, lines: Lines, folded: NDArray[np.uint32], tokens: Tokens) -> TextScores:
         """Score lines.
@@ -62,82 +112,119 @@ class TextModel(NamedTuple):
         -------
         TextScores
         """
-        n_classes = len(TEXT_CLASSES)
-        table = self.weights.astype(np.float32)
-        parts = np.zeros((lines.n_lines, len(KINDS), n_classes), dtype=np.float32)
-        for kind, ngrams in enumerate(hashed_ngrams(lines, folded, tokens, self.bits)):
-            counts = np.diff(ngrams.starts)
-            filled = np.flatnonzero(counts)
-            if len(filled):
-                sums = np.add.reduceat(table.take(ngrams.buckets, axis=0), ngrams.starts[filled], axis=0)
-                parts[filled, kind] = sums / np.sqrt(counts[filled], dtype=np.float32)[:, None]
-        total = parts.sum(axis=1) + self.bias
-        odds = np.exp(total - total.max(axis=1, keepdims=True, initial=-np.inf))
-        return TextScores(
-            parts.reshape(lines.n_lines, len(KINDS) * n_classes),
-            (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32),
+        sums = np.stack(
+            [self._sums(ngrams) for ngrams in hashed_ngrams(lines, folded, tokens, self.bits)],
+            axis=1,
         )
+        parts = sums[:, :, EMBEDDING:]
+        wide = softmax(parts.sum(axis=1) + self.wide_bias)
+        embedded = sums[:, :, :EMBEDDING].reshape(lines.n_lines, N_KINDS * EMBEDDING)
+        units = np.maximum(embedded + self.embedding_bias, 0)
+        units = np.maximum(product(units, self.hidden.weights) + self.hidden.bias, 0)
+        deep = softmax(product(units, self.output.weights) + self.output.bias)
+        return TextScores(parts.reshape(lines.n_lines, N_KINDS * N_CLASSES), wide, deep)
+
+    def _sums(self, ngrams: NGrams) -> NDArray[np.float32]:
+        """Weighted sum of the table's rows for each line."""
+        import scipy.sparse as sp
+
+        # As a sparse matrix of ones: its product with the table needs no copy of the rows.
+        ones = np.ones(len(ngrams.buckets), dtype=np.float32)
+        matrix = sp.csr_matrix((ones, ngrams.buckets, ngrams.starts), shape=(len(ngrams.starts) - 1, len(self.table)))
+        sums: NDArray[np.float32] = matrix @ self.table
+        sums /= np.sqrt(np.maximum(np.diff(ngrams.starts), 1)).astype(np.float32)[:, None]
+        return sums
 
 
-def design_matrix(ngrams: Sequence[NGrams], bits: int) -> Any:
-    """The n-grams of lines as a sparse matrix, weighted as `TextModel.scores` weights them.
+def ngram_rows(ngrams: Sequence[NGrams]) -> NGramRows:
+    """The n-grams of lines, one kind after the other in each line.
 
     Parameters
     ----------
     ngrams : sequence of NGrams
         One entry for each kind.
-    bits : int
 
     Returns
     -------
-    scipy.sparse.csr_matrix of float32, shape (n_lines, 2 ** bits)
+    NGramRows
     """
-    import scipy.sparse as sp
+    counts = np.stack([np.diff(kind.starts) for kind in ngrams], axis=1)
+    starts = np.concatenate([[0], np.cumsum(counts.ravel())])
+    buckets = np.empty(starts[-1], dtype=np.int32)
+    for number, kind in enumerate(ngrams):
+        line, position = segments(counts[:, number])
+        buckets[starts[:-1][number :: len(ngrams)][line] + position] = kind.buckets
+    return NGramRows(buckets, starts)
 
-    counts = [np.diff(kind.starts) for kind in ngrams]
-    rows = np.concatenate([[0], np.cumsum(np.sum(counts, axis=0))])
-    columns = np.empty(rows[-1], dtype=np.int32)
-    data = np.empty(rows[-1], dtype=np.float32)
-    offset = rows[:-1].copy()
-    for kind, count in zip(ngrams, counts, strict=True):
-        line, position = segments(count)
-        at = offset[line] + position
-        columns[at] = kind.buckets
-        data[at] = (1 / np.sqrt(np.maximum(count, 1)))[line]
-        offset += count
-    return sp.csr_matrix((data, columns, rows), shape=(len(rows) - 1, 2**bits))
+
+def join_rows(parts: Sequence[NGramRows]) -> NGramRows:
+    """The rows of several parts, one after the other."""
+    offsets = np.cumsum([0] + [len(part.buckets) for part in parts])
+    starts = [part.starts[:-1] + offset for part, offset in zip(parts, offsets[:-1], strict=True)]
+    return NGramRows(np.concatenate([part.buckets for part in parts]), np.concatenate([*starts, offsets[-1:]]))
 
 
 def fit_text_model(
-    matrix: Any, labels: NDArray[np.int64], weights: NDArray[np.float64], *, inverse_penalty: float, iterations: int
+    rows: NGramRows,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    *,
+    bits: int,
+    inverse_penalty: float,
+    iterations: int,
+    epochs: int,
+    seed: int,
 ) -> TextModel:
-    """Fit a multinomial logistic regression.
+    """Fit both models.
 
     Parameters
     ----------
-    matrix : scipy.sparse.csr_matrix of shape (n_lines, 2 ** bits)
+    rows : NGramRows
+        Of n_lines lines.
     labels : int64 array of shape (n_lines,)
         Indices into `TEXT_CLASSES`.
     weights : float64 array of shape (n_lines,)
+    bits : int
+        Base-two logarithm of the number of hash buckets.
     inverse_penalty : float
-        scikit-learn's ``C``.
+        scikit-learn's ``C``, of the wide model.
     iterations : int
-        Steps of L-BFGS; few, for stopping early regularises.
+        Steps of the wide model's optimiser, L-BFGS; few, for stopping early regularises.
+    epochs : int
+        Passes of the deep model over the lines.
+    seed : int
 
     Returns
     -------
     TextModel
     """
+    wide, wide_bias = _fit_wide(rows, labels, weights, bits, inverse_penalty, iterations)
+    embedding, embedding_bias, hidden, output = _fit_deep(rows, labels, weights, bits, epochs, seed)
+    # Rounded as it is saved.
+    table = np.concatenate([embedding, wide], axis=1).astype(np.float16).astype(np.float32)
+    return TextModel(table, wide_bias, embedding_bias, hidden, output)
+
+
+def _fit_wide(
+    rows: NGramRows,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    bits: int,
+    inverse_penalty: float,
+    iterations: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights and bias of a multinomial logistic regression."""
+    import scipy.sparse as sp
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    n_classes = len(TEXT_CLASSES)
-    full = np.zeros((matrix.shape[1], n_classes), dtype=np.float16)
-    bias = np.full(n_classes, -10.0, dtype=np.float32)
+    full = np.zeros((2**bits, N_CLASSES), dtype=np.float32)
+    bias = np.full(N_CLASSES, -10.0, dtype=np.float32)
     present = np.unique(labels)
     if len(present) == 1:
         bias[present] = 0
-        return TextModel(full, bias)
+        return full, bias
+    matrix = sp.csr_matrix((_values(rows), rows.buckets, rows.starts[::N_KINDS]), shape=(rows.n_lines, 2**bits))
     regression = LogisticRegression(C=inverse_penalty, max_iter=iterations, tol=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -149,4 +236,76 @@ def fit_text_model(
         intercept = np.array([0.0, intercept[0]])
     full[:, present] = coefficients.T
     bias[present] = intercept
-    return TextModel(full, bias)
+    return full, bias
+
+
+def _values(rows: NGramRows) -> NDArray[np.float32]:
+    """Weight of each n-gram: one over the square root of their number in the row."""
+    counts = np.diff(rows.starts)
+    return np.repeat((1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)
+
+
+def _fit_deep(
+    rows: NGramRows,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    bits: int,
+    epochs: int,
+    seed: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Layer, Layer]:
+    """Embeddings, their bias and the layers over them, by Adam."""
+    rng = np.random.default_rng(seed)
+    present = np.unique(labels)
+    embedding = rng.normal(0, 0.05, (2**bits, EMBEDDING)).astype(np.float32)
+    embedding_bias = np.zeros(N_KINDS * EMBEDDING, dtype=np.float32)
+    hidden = Layer(start_weights(rng, N_KINDS * EMBEDDING, HIDDEN), np.zeros(HIDDEN, dtype=np.float32))
+    output = Layer(np.zeros((HIDDEN, N_CLASSES), dtype=np.float32), np.full(N_CLASSES, -10.0, dtype=np.float32))
+    output.bias[present] = 0
+    if len(present) == 1:
+        return embedding, embedding_bias, hidden, output
+    # Few lines get smaller batches and more passes: at least some hundred steps are needed.
+    size = int(np.clip(len(labels) // 50, 16, BATCH))
+    passes = max(epochs, int(np.ceil(MIN_STEPS * size / len(labels))))
+    cuts = np.arange(size, len(labels), size)
+    adam = Adam(
+        [embedding, embedding_bias, *hidden, *output],
+        [EMBEDDING_DECAY, 0, DECAY, 0, DECAY, 0],
+        STEP_SIZE,
+        passes * (len(cuts) + 1),
+    )
+    line_weight = weights.astype(np.float32)
+    for _ in range(passes):
+        for lines in np.split(rng.permutation(len(labels)), cuts):
+            matrix = _thinned(rows.take(lines), 2**bits, rng)
+            # Forward.
+            sums = (matrix @ embedding).reshape(len(lines), -1)
+            first_mask = keep_mask(rng, sums.shape, UNIT_DROPOUT)
+            first = np.maximum(sums + embedding_bias, 0) * first_mask
+            second_mask = keep_mask(rng, (len(lines), HIDDEN), UNIT_DROPOUT)
+            second = np.maximum(first @ hidden.weights + hidden.bias, 0) * second_mask
+            scores = second @ output.weights + output.bias
+            # Backward.
+            error = softmax_error(scores, labels[lines], line_weight[lines])
+            second_error = (error @ output.weights.T) * second_mask * (second > 0)
+            first_error = (second_error @ hidden.weights.T) * first_mask * (first > 0)
+            adam.step(
+                [
+                    matrix.T @ first_error.reshape(-1, EMBEDDING),
+                    first_error.sum(axis=0),
+                    first.T @ second_error,
+                    second_error.sum(axis=0),
+                    second.T @ error,
+                    error.sum(axis=0),
+                ]
+            )
+    return embedding, embedding_bias, hidden, output
+
+
+def _thinned(rows: NGramRows, n_buckets: int, rng: np.random.Generator) -> Any:
+    """Rows as a sparse matrix, with `NGRAM_DROPOUT` of their n-grams left out and the others made up for it."""
+    import scipy.sparse as sp
+
+    kept = rng.random(len(rows.buckets), dtype=np.float32) >= NGRAM_DROPOUT
+    values = _values(rows)[kept] / np.float32(1 - NGRAM_DROPOUT)
+    starts = np.concatenate([[0], np.cumsum(kept)])[rows.starts]
+    return sp.csr_matrix((values, rows.buckets[kept], starts), shape=(len(starts) - 1, n_buckets))

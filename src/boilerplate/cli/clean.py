@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from boilerplate.cli.common import (
+    body_recall_option,
     inputs_argument,
     keep_option,
     model_option,
+    most_probable_option,
     text_field_option,
 )
 
@@ -17,6 +19,8 @@ from boilerplate.cli.common import (
 @click.command()
 @inputs_argument
 @keep_option
+@body_recall_option
+@most_probable_option
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 @model_option
 @text_field_option
@@ -25,18 +29,22 @@ def clean(
     ctx: click.Context,
     inputs: tuple[str, ...],
     keep: tuple[str, ...],
+    body_recall: float,
+    most_probable: bool,
     output: Path | None,
     model_path: Path | None,
     text_field: str,
 ) -> None:
     """Print the body text of scraped pages; a blank line stands between pages.
 
-    INPUT is what `boilerplate score` takes.
+    INPUT is what `boilerplate score` takes. A lost paragraph is worse than a caption that stays, so lines stay here
+    that `score` calls something else: as many as it takes to keep --body-recall of the body.
 
     \b
     boilerplate clean page.txt > body.txt
     trafilatura -u URL | boilerplate clean
     boilerplate clean scrapes/ --keep body,caption -o corpus.txt
+    boilerplate clean scrapes/ --body-recall 0.95 -o strict.txt
     """
     from boilerplate.cli.score import score
 
@@ -45,6 +53,8 @@ def clean(
         inputs=inputs,
         format_="text",
         keep=keep,
+        body_recall=body_recall,
+        most_probable=most_probable,
         output=output,
         model_path=model_path,
         text_field=text_field,

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.errors import BoilerplateError, InputError
 from boilerplate.files import written_whole
 from boilerplate.labels import LABELS
@@ -58,6 +59,17 @@ keep_option = click.option(
     metavar="LABELS",
     help=f"Labels to keep, with commas between them: {', '.join(LABELS)}.",
 )
+body_recall_option = click.option(
+    "--body-recall",
+    type=float,
+    default=DEFAULT_BODY_RECALL,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the body's characters that the text is to keep; the higher, the more of everything else stays.",
+)
+most_probable_option = click.option(
+    "--most-probable", is_flag=True, help="Keep lines by their most probable label instead, the one that score shows."
+)
 
 
 class Complaints:
@@ -77,6 +89,20 @@ def load_labeller(path: Path | None) -> Labeller:
     from boilerplate.persistence import load_labeller, load_shipped_labeller
 
     return load_shipped_labeller() if path is None else load_labeller(path)
+
+
+def cleaning_threshold(model: Labeller, body_recall: float, most_probable: bool) -> float | None:
+    """How probable body must be for a line to be kept; None for the most probable label.
+
+    Raises
+    ------
+    BoilerplateError
+        If the model knows no threshold for that share.
+    """
+    try:
+        return model.cleaning_threshold(None if most_probable else body_recall)
+    except ValueError as error:
+        raise BoilerplateError(f"--body-recall: {error}") from None
 
 
 def read_annotated(paths: Iterable[Path], lines_needed: bool = True) -> list[AnnotatedPage]:

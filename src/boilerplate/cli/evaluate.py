@@ -63,6 +63,7 @@ def evaluate(
         pages,
         [[LABELS[column] for column in page.argmax(axis=1)] for page in probabilities],
         probabilities,
+        cleaning_threshold=model.cleaning_threshold(),
         n_resamples=resamples,
         random_state=seed,
     )

@@ -11,11 +11,14 @@ import click
 from boilerplate.cli.common import (
     BAD_INPUT,
     Complaints,
+    body_recall_option,
+    cleaning_threshold,
     counting,
     inputs_argument,
     keep_option,
     load_labeller,
     model_option,
+    most_probable_option,
     output_file,
     text_field_option,
 )
@@ -31,9 +34,11 @@ FORMAT_OF_SUFFIX = {".csv": "csv", ".txt": "text"}
     "format_",
     type=click.Choice(FORMATS),
     help="table: coloured view (default on a terminal); jsonl: one object a page (default elsewhere); csv: one row a "
-    "line (default for -o NAME.csv); text: the lines to keep; annotated: JSON Lines to correct by hand and train on.",
+    "line (default for -o NAME.csv); text: what `clean` prints; annotated: JSON Lines to correct by hand and train on.",
 )
 @keep_option
+@body_recall_option
+@most_probable_option
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 @model_option
 @text_field_option
@@ -46,6 +51,8 @@ def score(
     inputs: tuple[str, ...],
     format_: str | None,
     keep: tuple[str, ...],
+    body_recall: float,
+    most_probable: bool,
     output: Path | None,
     model_path: Path | None,
     text_field: str,
@@ -53,7 +60,8 @@ def score(
 ) -> None:
     """Label every line of scraped pages.
 
-    INPUT is any number of text files (a page each), JSON Lines files (.jsonl, .jsonl.gz), page files (.page), folders
+    --keep, --body-recall and --most-probable are for --format text; all other formats show every line with its most
+    probable label. INPUT is any number of text files (a page each), JSON Lines files (.jsonl, .jsonl.gz), page files (.page), folders
     of these, or - for standard input (also the default).
 
     \b
@@ -85,7 +93,7 @@ def score(
         if format_ == "csv":
             return csv_writer(out, min_confidence)
         if format_ == "text":
-            return text_writer(out, keep)
+            return text_writer(out, keep, threshold)
         if format_ == "annotated":
             return annotated_writer(out)
         return json_lines_writer(out, min_confidence)
@@ -93,6 +101,7 @@ def score(
     complaints = Complaints()
     count = 0
     model = load_labeller(model_path)
+    threshold = cleaning_threshold(model, body_recall, most_probable)
     scrapes = read_scrapes(inputs or ("-",), text_field, complaints)
     with output_file(output) as out, counting(score_pages(scrapes, model), "pages", on_terminal) as pages:
         write = writer(out)

@@ -60,6 +60,7 @@ def train(
     from boilerplate.evaluation import evaluate_pages
     from boilerplate.labels import LABELS
     from boilerplate.model import LineClassifier
+    from boilerplate.operating_point import curve_summary
     from boilerplate.persistence import save_model
 
     check_output(output)
@@ -83,6 +84,7 @@ def train(
         [pages[number] for number in trusted],
         [[LABELS[column] for column in page.argmax(axis=1)] for page in probabilities],
         probabilities,
+        cleaning_threshold=model.cleaning_threshold(),
         random_state=seed,
     )
     manifest = save_model(
@@ -90,6 +92,7 @@ def train(
         output,
         training=training_summary([page for page, weight in zip(pages, weights, strict=True) if weight > 0]),
         scores=held_out_scores(evaluation),
+        cleaning=curve_summary(model.labeller_.cleaning_curve),
         date=date,
     )
     # Printed when the file is safe: the reader of what is printed may have gone.

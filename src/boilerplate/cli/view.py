@@ -137,8 +137,10 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
     rates.add_column("")
     rates.add_column("", justify="right")
     rates.add_row("pages without an error", _percent(evaluation.flawless_pages))
-    rates.add_row("body characters kept", _percent(evaluation.characters.body_kept))
-    rates.add_row("other characters removed", _percent(evaluation.characters.other_removed))
+    for how, characters in (("most probable labels", evaluation.characters), ("clean", evaluation.cleaned)):
+        if characters is not None:
+            rates.add_row(f"body characters kept, {how}", _percent(characters.body_kept))
+            rates.add_row(f"other characters removed, {how}", _percent(characters.other_removed))
     for label, error in (evaluation.calibration_error or {}).items():
         rates.add_row(f"calibration error, {label}", _number(error))
     parts.append(rates)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BATCH_LINES: Final = 4000
 """About as many lines are worked on at once: enough to make array operations cheap, few enough for the cache."""
 
+SMALLEST: Final = 1e-4
+"""Probabilities below this are as good as 0."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -79,11 +82,12 @@ def phase_two_evidence(
     return np.concatenate(
         [
             scores.parts,
-            neighbour_evidence(lines, scores.probabilities),
+            np.log(np.maximum(scores.wide, SMALLEST)),
+            neighbour_evidence(lines, scores.deep),
             shape.shape_evidence(lines),
             position,
             like,
-            language.language_evidence(lines, scores.probabilities[:, caption_class], known),
+            language.language_evidence(lines, scores.deep[:, caption_class], known),
         ],
         axis=1,
     )
