@@ -33,6 +33,7 @@ from boilerplate.persistence import environment_versions, load_model, read_manif
 
 TRAINING = {"fingerprint": "0" * 64, "pages": 3, "sites": 2, "lines": {"body": 9, "promo": 4}, "languages": ["en"]}
 SCORES = {"macro_f1": 0.75, "f1": {"body": 0.9, "promo": np.float64(0.6)}, "pages": np.int64(3)}
+CLEANING = {"0.99": {"threshold": 0.25, "other_removed": None}}
 DATE = "2024-05-31"
 
 

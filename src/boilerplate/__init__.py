@@ -73,9 +73,7 @@ def label(text: str) -> list[Line]:
     return _shipped().label(text)
 
 
-def clean(
-    text: str, keep: Iterable[str] = ("body",), body_recall: float | None = DEFAULT_BODY_RECALL
-) -> str:
+def clean(text: str, keep: Iterable[str] = ("body",), body_recall: float | None = DEFAULT_BODY_RECALL) -> str:
     """The body text of a page, by the shipped model; see `LineClassifier.clean`."""
     return _shipped().clean(text, keep, body_recall)
 

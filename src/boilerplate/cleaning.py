@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from boilerplate.labels import LABELS
+from boilerplate.labels import LABELS, Label
 from boilerplate.pages import Line, split_lines
 
 DEFAULT_BODY_RECALL: Final = 0.99
@@ -55,7 +55,7 @@ def keep_lines(text: str, labelled: Sequence[Line], keep: Iterable[str], thresho
     return "\n".join(out)
 
 
-def _stays(line: Line, wanted: set[str], threshold: float | None) -> bool:
+def _stays(line: Line, wanted: set[Label], threshold: float | None) -> bool:
     if threshold is None or "body" not in wanted:
         return line.label in wanted
     # In one order, as sums of floating point numbers depend on it.

@@ -222,8 +222,8 @@ def evaluate_pages(
     Raises
     ------
     ValueError
-        If lengths differ or a label is unknown (with number and id of the page), if a probability is not one, or if there is a
-        threshold without them.
+        If lengths differ or a label is unknown (with number and id of the page), if a probability is not one, or if
+        there is a threshold without probabilities.
     """
     names = [f"page {number} ({page.id!r})" for number, page in enumerate(pages, 1)]
     given_index, predicted_index, n_lines = _encode_pages(names, [page.labels for page in pages], predicted)
@@ -491,9 +491,7 @@ def character_rates(characters: ArrayLike, given: Sequence[str], predicted: Sequ
     return _character_rates(lengths, given_index == _BODY, predicted_index == _BODY)
 
 
-def _character_rates(
-    lengths: NDArray[np.int64], body: NDArray[np.bool_], kept: NDArray[np.bool_]
-) -> CharacterRates:
+def _character_rates(lengths: NDArray[np.int64], body: NDArray[np.bool_], kept: NDArray[np.bool_]) -> CharacterRates:
     n_body, n_other = lengths[body].sum(), lengths[~body].sum()
     return CharacterRates(
         body_kept=float(_ratio(lengths[body & kept].sum(), n_body)),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from boilerplate.calibration import Calibration
 from boilerplate.cleaning import DEFAULT_BODY_RECALL, keep_lines
-from boilerplate.evidence.assembly import Batch, batches, phase_two_evidence, read_batch
+from boilerplate.evidence.assembly import Batch, batches, evidence_blocks, read_batch
 from boilerplate.labels import LABELS, Label
 from boilerplate.layers import Layer
 from boilerplate.network import Network, Networks, Standard
@@ -56,7 +56,7 @@ class PageMethods(ABC):
         Returns
         -------
         float or None
-            None, which stands for the most probable label, for None or if the model does not know.
+            None, which stands for the most probable label, for None.
 
         Raises
         ------
@@ -162,8 +162,7 @@ class Labeller(PageMethods):
     """Inverse document frequency of hashed words: shape (2 ** likeness.RARITY_BITS,)."""
     networks: Networks
     calibration: Calibration
-    cleaning_curve: CleaningCurve | None
-    """None in models from before there was one."""
+    cleaning_curve: CleaningCurve
 
     def cleaning_threshold(self, body_recall: float | None = DEFAULT_BODY_RECALL) -> float | None:
         """See `PageMethods.cleaning_threshold`."""
@@ -188,7 +187,6 @@ class Labeller(PageMethods):
         dict
             What `from_state` takes.
         """
-        curve = {} if self.cleaning_curve is None else {"cleaning_curve": self.cleaning_curve._asdict()}
         return {
             "text_model": {**_plain(self.text_model), "table": self.text_model.table.astype(np.float16)},
             "rarity": self.rarity.astype(np.float16),
@@ -197,7 +195,7 @@ class Labeller(PageMethods):
                 "networks": [_plain(network) for network in self.networks.networks],
             },
             "calibration": self.calibration._asdict(),
-            **curve,
+            "cleaning_curve": self.cleaning_curve._asdict(),
         }
 
     @classmethod
@@ -236,7 +234,7 @@ class Labeller(PageMethods):
             state["rarity"].astype(np.float32),
             Networks(Standard(**state["networks"]["standard"]), networks),
             Calibration(**state["calibration"]),
-            CleaningCurve(**state["cleaning_curve"]) if "cleaning_curve" in state else None,
+            CleaningCurve(**state["cleaning_curve"]),
         )
         labeller._check_evidence()
         return labeller
@@ -275,7 +273,7 @@ def line_evidence(batch: Batch, model: TextModel, rarity: NDArray[np.float32]) -
     float32 array of shape (n_lines, n_features)
     """
     scores = model.scores(batch.lines, batch.folded, batch.tokens)
-    return phase_two_evidence(batch, scores, rarity, CAPTION)
+    return np.concatenate(list(evidence_blocks(batch, scores, rarity, CAPTION).values()), axis=1)
 
 
 def check_texts(X: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ predictions for held-out sites, and so is the operating point of cleaning (`boil
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -65,6 +65,8 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         Passes of phase one's deep model over the training lines.
     hidden_units : int, default=64
         Hidden units of each layer of phase two's networks.
+    n_layers : int, default=3
+        Layers of phase two's networks that look at the lines around, each twice as far as the one before.
     n_networks : int, default=2
         Networks whose scores phase two averages.
     epochs : int, default=16
@@ -103,6 +105,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         text_iterations: int = 150,
         text_epochs: int = 8,
         hidden_units: int = 64,
+        n_layers: int = 3,
         n_networks: int = 2,
         epochs: int = 16,
         dropout: float = 0.2,
@@ -116,6 +119,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         self.text_iterations = text_iterations
         self.text_epochs = text_epochs
         self.hidden_units = hidden_units
+        self.n_layers = n_layers
         self.n_networks = n_networks
         self.epochs = epochs
         self.dropout = dropout
@@ -161,37 +165,39 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         tell = progress or _silent
         self._check_parameters()
         training = self._check_training(X, y, groups, sample_weight)
-        texts, fold_of_page = training.texts, training.fold
-        n_folds = int(fold_of_page.max()) + 1
-        lines_per_page = np.array([len(page) for page in training.labels])
-        label = np.concatenate(training.labels)
-        weight = np.repeat(training.weight, lines_per_page)
-        line_fold = np.repeat(fold_of_page, lines_per_page)
-
-        tell("reading pages", 0.0)
-        distinct = self._distinct_lines(texts, label, weight, line_fold, np.repeat(training.group, lines_per_page))
-        rarity = _word_rarity(texts)
-
         jobs = Parallel(n_jobs=self.n_jobs, return_as="generator", mmap_mode="r")
-        text_models = self._fit_phase_one(jobs, distinct, n_folds, tell)
-        tell("collecting evidence", 0.45)
-        evidence = self._training_evidence(texts, fold_of_page, text_models, rarity)
-        layout = Layout(
-            np.concatenate([[0], np.cumsum(lines_per_page)]), np.repeat(np.arange(len(texts)), lines_per_page)
-        )
-
-        networks, held_out = self._fit_phase_two(jobs, evidence, layout, label, weight, fold_of_page, tell)
-        calibration = fit_calibration(held_out, label, weight)
+        collected = self._collect(training, jobs, tell)
+        label, weight = collected.label, collected.weight
+        networks, held_out = self._fit_phase_two(jobs, collected, tell)
+        # Pages below full weight are those whose labels are in doubt: they do not say how sure to be.
+        calibration = fit_calibration(held_out, label, np.where(weight == weight.max(), weight, 0.0))
         calibrated = calibration.probabilities(held_out)
-        curve = fit_cleaning_curve(calibrated[:, BODY], label == BODY, _characters(texts), weight)
+        curve = fit_cleaning_curve(calibrated[:, BODY], label == BODY, _characters(training.texts), weight)
 
         self.classes_ = np.array(LABELS)
-        self.labeller_ = Labeller(text_models[-1], rarity, networks, calibration, curve)
+        self.labeller_ = Labeller(collected.text_models[-1], collected.rarity, networks, calibration, curve)
         self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(training.n_pages)]
-        pages = np.split(calibrated, np.cumsum(lines_per_page)[:-1])
+        pages = np.split(calibrated, collected.layout.page_starts[1:-1])
         for number, probabilities in zip(training.number, pages, strict=True):
             self.held_out_probabilities_[number] = probabilities
         return self
+
+    def _collect(self, training: _Training, jobs: Parallel, tell: Progress) -> _Collected:
+        """Phase one, and the evidence that phase two learns from."""
+        n_folds = int(training.fold.max()) + 1
+        counts = np.array([len(page) for page in training.labels])
+        layout = Layout(np.concatenate([[0], np.cumsum(counts)]), np.repeat(np.arange(len(counts)), counts))
+        label = np.concatenate(training.labels)
+        weight = training.weight[layout.page]
+        tell("reading pages", 0.0)
+        distinct = self._distinct_lines(
+            training.texts, label, weight, training.fold[layout.page], training.group[layout.page]
+        )
+        rarity = _word_rarity(training.texts)
+        text_models = self._fit_phase_one(jobs, distinct, n_folds, tell)
+        tell("collecting evidence", 0.5)
+        evidence = self._training_evidence(training.texts, training.fold, text_models, rarity)
+        return _Collected(text_models, rarity, evidence, layout, label, weight, training.fold)
 
     def _fit_phase_one(self, jobs: Parallel, distinct: _DistinctLines, n_folds: int, tell: Progress) -> list[TextModel]:
         """A text model for each fold, fitted on the others, and at the end one on everything."""
@@ -203,35 +209,26 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         return models
 
     def _fit_phase_two(
-        self,
-        jobs: Parallel,
-        evidence: NDArray[np.float32],
-        layout: Layout,
-        label: NDArray[np.int64],
-        weight: NDArray[np.float64],
-        fold_of_page: NDArray[np.int64],
-        tell: Progress,
+        self, jobs: Parallel, collected: _Collected, tell: Progress
     ) -> tuple[Networks, NDArray[np.float32]]:
         """Phase two, and scores by networks that had not seen the line's fold.
 
         A network is fitted for each fold, for the held-out scores, and then those that stay.
         """
-        n_folds = int(fold_of_page.max()) + 1
-        standard = fit_standard(evidence)
-        standardised = standard.apply(evidence)
+        n_folds = int(collected.fold.max()) + 1
+        standard = fit_standard(collected.evidence)
+        learnt = replace(collected, evidence=standard.apply(collected.evidence), text_models=[])
         plans = [(fold, self.random_state) for fold in range(n_folds)]
         plans += [(-1, self.random_state + 1 + number) for number in range(self.n_networks)]
         networks: list[Network] = []
-        for network in jobs(
-            delayed(self._fit_network)(standardised, layout, label, weight, fold_of_page, *plan) for plan in plans
-        ):
+        for network in jobs(delayed(self._fit_network)(learnt, *plan) for plan in plans):
             networks.append(network)
             tell("phase two: pages", 0.55 + 0.4 * len(networks) / len(plans))
-        held_out = np.empty((len(label), N_LABELS), dtype=np.float32)
-        line_fold = fold_of_page[layout.page]
+        held_out = np.empty((len(learnt.label), N_LABELS), dtype=np.float32)
+        line_fold = learnt.fold[learnt.layout.page]
         for fold in range(n_folds):
             inside = line_fold == fold
-            held_out[inside] = networks[fold].scores(standardised, layout)[inside]
+            held_out[inside] = networks[fold].scores(learnt.evidence, learnt.layout)[inside]
         return Networks(standard, networks[n_folds:]), held_out
 
     def _check_parameters(self) -> None:
@@ -240,6 +237,8 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
                 raise ValueError(f"{name} must be at least 1")
         if not 8 <= self.hash_bits <= 24:
             raise ValueError("hash_bits must be between 8 and 24")
+        if self.n_layers < 0:
+            raise ValueError("n_layers must be at least 0")
         if not 0 <= self.dropout < 1:
             raise ValueError("dropout must be at least 0 and below 1")
         if self.n_folds < 2:
@@ -358,25 +357,18 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
             out[rows] = evidence
         return out
 
-    def _fit_network(
-        self,
-        evidence: NDArray[np.float32],
-        layout: Layout,
-        label: NDArray[np.int64],
-        weight: NDArray[np.float64],
-        fold_of_page: NDArray[np.int64],
-        fold: int,
-        seed: int,
-    ) -> Network:
+    def _fit_network(self, learnt: _Collected, fold: int, seed: int) -> Network:
+        """A network for standardised evidence, fitted on all folds but one."""
         with _one_thread():
             return fit_network(
-                evidence,
-                layout,
-                label,
-                weight,
-                np.flatnonzero(fold_of_page != fold),
+                learnt.evidence,
+                learnt.layout,
+                learnt.label,
+                learnt.weight,
+                np.flatnonzero(learnt.fold != fold),
                 n_labels=N_LABELS,
                 hidden=self.hidden_units,
+                layers=self.n_layers,
                 epochs=self.epochs,
                 decay=self.network_decay,
                 dropout=self.dropout,
@@ -409,7 +401,12 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         Returns
         -------
         float or None
-            None, which stands for the most probable label, for None or if the model does not know.
+            None, which stands for the most probable label, for None.
+
+        Raises
+        ------
+        ValueError
+            If the share is none, or beyond what the model knows thresholds for.
         """
         self._check_fitted()
         return self.labeller_.cleaning_threshold(body_recall)
@@ -490,6 +487,23 @@ class _DistinctLines:
     text_class: NDArray[np.int64]
     weight: NDArray[np.float64]
     fold: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Collected:
+    """What phase two learns from."""
+
+    text_models: list[TextModel]
+    """One for each fold, fitted on the others, and at the end one fitted on everything."""
+    rarity: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+    """Out of fold: shape (n_lines, n_features)."""
+    layout: Layout
+    label: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    """Of each line."""
+    fold: NDArray[np.int64]
+    """Of each page."""
 
 
 def _silent(step: str, share: float) -> None:

@@ -85,19 +85,19 @@ def _running_share(
     return key[order], running / running[-1:]
 
 
-def threshold_at(curve: CleaningCurve | None, body_recall: float | None) -> float | None:
+def threshold_at(curve: CleaningCurve, body_recall: float | None) -> float | None:
     """The threshold that keeps a share of the body; linear between the points of the curve.
 
     Parameters
     ----------
-    curve : CleaningCurve, optional
+    curve : CleaningCurve
     body_recall : float, optional
         Share of the body's characters to keep.
 
     Returns
     -------
     float or None
-        None, which stands for the most probable label, without a curve or a share.
+        None, which stands for the most probable label, for None.
 
     Raises
     ------
@@ -109,29 +109,24 @@ def threshold_at(curve: CleaningCurve | None, body_recall: float | None) -> floa
     # Written so that NaN fails, too.
     if not 0 < body_recall <= 1:
         raise ValueError(f"body recall must be above 0 and at most 1, not {body_recall}")
-    if curve is None:
-        return None
     low, high = float(curve.recall[0]), float(curve.recall[-1])
     if not low <= body_recall <= high:
         raise ValueError(f"body recall must lie between {low:g} and {high:g} for this model, not {body_recall}")
     return float(np.interp(body_recall, curve.recall, curve.threshold))
 
 
-def curve_summary(curve: CleaningCurve | None) -> dict[str, Any]:
+def curve_summary(curve: CleaningCurve) -> dict[str, Any]:
     """The curve for people, as the manifest holds it.
 
     Parameters
     ----------
-    curve : CleaningCurve, optional
+    curve : CleaningCurve
 
     Returns
     -------
     dict
-        Body recall, as text, to ``threshold`` and ``other_removed`` (None if there was nothing else), rounded. Empty
-        without a curve.
+        Body recall, as text, to ``threshold`` and ``other_removed`` (None if there was nothing else), rounded.
     """
-    if curve is None:
-        return {}
     return {
         f"{recall:g}": {
             "threshold": round(threshold, 6),

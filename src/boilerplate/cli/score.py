@@ -60,9 +60,9 @@ def score(
 ) -> None:
     """Label every line of scraped pages.
 
-    --keep, --body-recall and --most-probable are for --format text; all other formats show every line with its most
-    probable label. INPUT is any number of text files (a page each), JSON Lines files (.jsonl, .jsonl.gz), page files (.page), folders
-    of these, or - for standard input (also the default).
+    INPUT is any number of text files (a page each), JSON Lines files (.jsonl, .jsonl.gz), page files (.page), folders
+    of these, or - for standard input (also the default). --keep, --body-recall and --most-probable are for --format
+    text; the other formats hold every line, with its most probable label.
 
     \b
     boilerplate score page.txt
