@@ -259,7 +259,7 @@ def _plain(weights: TextModel | Network) -> dict[str, Any]:
 
 
 def line_evidence(batch: Batch, model: TextModel, rarity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """All evidence of a batch, for phase two's first round.
+    """All evidence of a batch, for phase two.
 
     Parameters
     ----------

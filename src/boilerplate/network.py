@@ -1,8 +1,8 @@
 """Phase two's learner: a small convolutional network over the lines of a page.
 
 Its first layer reads a line's evidence. Each further layer adds to a line what it and two lines around it say together,
-at distances that double from layer to layer, so that the last one has seen seven lines before and after (residual
-dilated convolution: Yu and Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", 2016). A page's ends are
+at distances of 1, 2, 4 ... lines, so that the third one has seen seven lines before and after (residual dilated
+convolution: Yu and Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", 2016). Beyond a page's ends are
 zeros.
 """
 
@@ -21,11 +21,11 @@ from boilerplate.optimiser import Adam
 
 CLIP: Final = 6.0
 """Standardised evidence is clipped here, so that a freak line cannot drive the network where it never was."""
-DISTANCES: Final = (1, 2, 4)
-"""How far each layer looks, in lines."""
 STEP_SIZE: Final = 2e-3
 BATCH_LINES: Final = 1500
 """Lines of a training step: some forty scraped articles."""
+MIN_STEPS: Final = 1500
+"""Few pages get more passes, up to about as many steps."""
 
 LIGHT_SHARE: Final = 0.5
 """Share of the pages below full weight that each pass visits, drawn anew each time: they are many and say less, and
@@ -37,7 +37,7 @@ class Network(NamedTuple):
 
     first: Layer
     further: list[Layer]
-    """One for each of `DISTANCES`; the inputs are the line before, the line itself and the line after."""
+    """The inputs of layer k are the line 2^k lines before, the line itself and the line 2^k lines after."""
     output: Layer
 
     def scores(self, evidence: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
@@ -54,8 +54,8 @@ class Network(NamedTuple):
         float32 array of shape (n_lines, n_labels)
         """
         hidden = np.maximum(product(evidence, self.first.weights) + self.first.bias, 0)
-        for layer, distance in zip(self.further, DISTANCES, strict=True):
-            around = _around(hidden, layout, distance)
+        for number, layer in enumerate(self.further):
+            around = _around(hidden, layout, 2**number)
             hidden += np.maximum(product(around, layer.weights) + layer.bias, 0)
         scores: NDArray[np.float32] = product(hidden, self.output.weights) + self.output.bias
         return scores
@@ -105,6 +105,7 @@ def fit_network(
     *,
     n_labels: int,
     hidden: int,
+    layers: int,
     epochs: int,
     decay: float,
     dropout: float,
@@ -125,6 +126,8 @@ def fit_network(
     n_labels : int
     hidden : int
         Units of each layer.
+    layers : int
+        Layers that look at the lines around; each doubles what is seen.
     epochs : int
         Passes over the pages.
     decay : float
@@ -140,14 +143,13 @@ def fit_network(
     rng = np.random.default_rng(seed)
     used = np.concatenate([np.arange(*layout.page_starts[page : page + 2]) for page in pages])
     present = np.unique(labels[used])
-    network = _start(rng, evidence.shape[1], hidden, n_labels, present)
+    network = _start(rng, evidence.shape[1], hidden, layers, n_labels, present)
     if len(present) == 1:
         return network
     page_weight = weights[layout.page_starts[pages]]
     light = page_weight < page_weight.max()
-    # Few pages get more passes: at least some thousand steps are needed.
     steps = max(1.0, len(used) / BATCH_LINES)
-    passes = max(epochs, int(np.ceil(1500 / steps)))
+    passes = max(epochs, int(np.ceil(MIN_STEPS / steps)))
     batches = [
         batch
         for _ in range(passes)
@@ -167,13 +169,13 @@ def fit_network(
 
 
 def _start(
-    rng: np.random.Generator, n_features: int, hidden: int, n_labels: int, present: NDArray[np.int64]
+    rng: np.random.Generator, n_features: int, hidden: int, layers: int, n_labels: int, present: NDArray[np.int64]
 ) -> Network:
     """The network before training. A label that no line has starts, and stays, improbable."""
     further = [
         # Small, so that the layers' sum begins as the first one's.
         Layer(start_weights(rng, 3 * hidden, hidden) * np.float32(0.5), np.zeros(hidden, dtype=np.float32))
-        for _ in DISTANCES
+        for _ in range(layers)
     ]
     bias = np.full(n_labels, -10.0, dtype=np.float32)
     bias[present] = 0
@@ -212,8 +214,8 @@ def _gradients(
     first = np.maximum(evidence @ network.first.weights + network.first.bias, 0)
     hidden = first * mask
     trace = []
-    for layer, distance in zip(network.further, DISTANCES, strict=True):
-        around = _around(hidden, layout, distance)
+    for number, layer in enumerate(network.further):
+        around = _around(hidden, layout, 2**number)
         added = np.maximum(around @ layer.weights + layer.bias, 0)
         layer_mask = keep_mask(rng, shape, dropout)
         trace.append((around, added, layer_mask))
@@ -225,9 +227,9 @@ def _gradients(
     gradients = [error.sum(axis=0), hidden.T @ error]
     error = error @ network.output.weights.T
     n_hidden = shape[1]
-    for layer, distance, (around, added, layer_mask) in zip(
-        reversed(network.further), reversed(DISTANCES), reversed(trace), strict=True
-    ):
+    for number in reversed(range(len(network.further))):
+        layer, distance = network.further[number], 2**number
+        around, added, layer_mask = trace[number]
         inner = error * layer_mask * (added > 0)
         gradients += [inner.sum(axis=0), around.T @ inner]
         back = inner @ layer.weights.T

@@ -55,10 +55,10 @@ def batches(texts: Sequence[str]) -> list[Sequence[str]]:
     return out
 
 
-def phase_two_evidence(
+def evidence_blocks(
     batch: Batch, scores: TextScores, rarity: NDArray[np.float32], caption_class: int
-) -> NDArray[np.float32]:
-    """Everything that phase two looks at.
+) -> dict[str, NDArray[np.float32]]:
+    """Everything that phase two looks at, by subject.
 
     Parameters
     ----------
@@ -72,22 +72,19 @@ def phase_two_evidence(
 
     Returns
     -------
-    float32 array of shape (n_lines, n_features)
+    dict of float32 arrays of shape (n_lines, n_features of the subject)
+        In the order in which phase two reads them.
     """
     lines = batch.lines
     position, names = position_evidence(lines)
     paragraph = position[:, names.index("is_paragraph")] > 0
     like = likeness.likeness_evidence(lines, batch.tokens, rarity, paragraph)
     known = like[:, likeness.NAMES.index("known_on_page")]
-    return np.concatenate(
-        [
-            scores.parts,
-            np.log(np.maximum(scores.wide, SMALLEST)),
-            neighbour_evidence(lines, scores.deep),
-            shape.shape_evidence(lines),
-            position,
-            like,
-            language.language_evidence(lines, scores.deep[:, caption_class], known),
-        ],
-        axis=1,
-    )
+    return {
+        "wide": np.concatenate([scores.parts, np.log(np.maximum(scores.wide, SMALLEST))], axis=1),
+        "deep": neighbour_evidence(lines, scores.deep),
+        "shape": shape.shape_evidence(lines),
+        "position": position,
+        "likeness": like,
+        "language": language.language_evidence(lines, scores.deep[:, caption_class], known),
+    }
