@@ -14,20 +14,31 @@ from strategies import page_texts
 
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evidence import language, likeness, shape
-from boilerplate.evidence.assembly import BATCH_LINES, Batch, batches, phase_two_evidence, read_batch
+from boilerplate.evidence.assembly import BATCH_LINES, SMALLEST, Batch, batches, evidence_blocks, read_batch
 from boilerplate.evidence.characters import CharClass, classify, fold
 from boilerplate.evidence.likeness import RARITY_BITS, likeness_evidence, line_hashes, word_buckets
 from boilerplate.evidence.lines import Layout, read_lines
 from boilerplate.evidence.page import OFFSETS, WIDTHS, PageSums, neighbour_evidence, position_evidence, shifted
 from boilerplate.evidence.text import KINDS, hashed_ngrams
-from boilerplate.text_model import CAPTION, TEXT_CLASSES, TextModel, design_matrix
+from boilerplate.layers import Layer
+from boilerplate.text_model import CAPTION, EMBEDDING, HIDDEN, N_KINDS, TEXT_CLASSES, TextModel, ngram_rows
 
 BITS = 14
 EVEN = np.ones(2**RARITY_BITS, dtype=np.float32)
 UNEVEN = np.random.default_rng(7).gamma(2, 2, 2**RARITY_BITS).astype(np.float16).astype(np.float32)
+RNG = np.random.default_rng(8)
+
+
+def layer(n_in: int, n_out: int) -> Layer:
+    return Layer(RNG.normal(size=(n_in, n_out)).astype(np.float32) / 4, RNG.normal(size=n_out).astype(np.float32) / 4)
+
+
 TEXT_MODEL = TextModel(
-    np.random.default_rng(8).normal(size=(2**BITS, len(TEXT_CLASSES))).astype(np.float16),
+    RNG.normal(size=(2**BITS, EMBEDDING + len(TEXT_CLASSES))).astype(np.float32),
     np.array([0.3, -0.2, 0.1], dtype=np.float32),
+    RNG.normal(size=N_KINDS * EMBEDDING).astype(np.float32),
+    layer(N_KINDS * EMBEDDING, HIDDEN),
+    layer(HIDDEN, len(TEXT_CLASSES)),
 )
 
 STORY = (
@@ -52,7 +63,7 @@ def paragraphs(batch: Batch) -> NDArray[np.bool_]:
 
 def text_scores(batch: Batch) -> NDArray[np.float32]:
     scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
-    return np.concatenate([scores.parts, scores.probabilities], axis=1)
+    return np.concatenate([scores.parts, scores.wide, scores.deep], axis=1)
 
 
 def likeness_of(batch: Batch) -> NDArray[np.float32]:
@@ -69,7 +80,7 @@ def language_of(batch: Batch) -> NDArray[np.float32]:
 
 def all_of(batch: Batch) -> NDArray[np.float32]:
     scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
-    return phase_two_evidence(batch, scores, UNEVEN, CAPTION)
+    return np.concatenate(list(evidence_blocks(batch, scores, UNEVEN, CAPTION).values()), axis=1)
 
 
 EVIDENCE: dict[str, Callable[[Batch], NDArray[np.float32]]] = {
@@ -145,7 +156,8 @@ class TestEveryEvidence:
     def test_columns_of_all_are_those_of_each(self) -> None:
         batch = read_batch([STORY])
         scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
-        parts = [scores.parts, neighbour_evidence(batch.lines, scores.probabilities)]
+        wide = np.log(np.maximum(scores.wide, SMALLEST))
+        parts = [scores.parts, wide, neighbour_evidence(batch.lines, scores.deep)]
         parts += [EVIDENCE[name](batch) for name in ("shape", "position", "likeness", "language")]
         expected = np.concatenate(parts, axis=1)
         assert np.array_equal(all_of(batch), expected)
@@ -273,21 +285,24 @@ class TestNGrams:
         assert ngrams("---", "characters")
         assert ngrams("---", "shapes")
 
-    def test_the_design_matrix_weighs_as_scores_do(self) -> None:
+    def test_the_rows_that_are_trained_on_weigh_as_scores_do(self) -> None:
         batch = read_batch([STORY, "", "\x00\n---"])
-        matrix = design_matrix(hashed_ngrams(batch.lines, batch.folded, batch.tokens, BITS), BITS)
+        rows = ngram_rows(hashed_ngrams(batch.lines, batch.folded, batch.tokens, BITS))
         scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
-        total = scores.parts.reshape(batch.lines.n_lines, len(KINDS), -1).sum(axis=1)
-        assert matrix.shape == (batch.lines.n_lines, 2**BITS)
-        assert matrix @ TEXT_MODEL.weights.astype(np.float64) == pytest.approx(total, abs=1e-4)
+        assert rows.n_lines == batch.lines.n_lines
+        for row, (start, end) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):
+            weights = TEXT_MODEL.table[rows.buckets[start:end], EMBEDDING:].sum(axis=0) / np.sqrt(max(end - start, 1))
+            found = scores.parts.reshape(-1, len(TEXT_CLASSES))[row]
+            assert found == pytest.approx(weights, abs=1e-4)
 
     def test_text_scores_are_probabilities(self) -> None:
         batch = read_batch([STORY])
         scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
         assert scores.parts.shape == (batch.lines.n_lines, len(KINDS) * len(TEXT_CLASSES))
-        assert scores.probabilities.sum(axis=1) == pytest.approx(1)
-        total = scores.parts.reshape(-1, len(KINDS), len(TEXT_CLASSES)).sum(axis=1) + TEXT_MODEL.bias
-        assert np.array_equal(scores.probabilities.argmax(axis=1), total.argmax(axis=1))
+        assert scores.wide.sum(axis=1) == pytest.approx(1)
+        assert scores.deep.sum(axis=1) == pytest.approx(1)
+        total = scores.parts.reshape(-1, len(KINDS), len(TEXT_CLASSES)).sum(axis=1) + TEXT_MODEL.wide_bias
+        assert np.array_equal(scores.wide.argmax(axis=1), total.argmax(axis=1))
 
 
 class TestShape:
@@ -488,7 +503,22 @@ class TestLanguage:
         for line in languages_of(self.TEXT, caption=0.0, known=1.0):
             assert (line["page_language"], line["other_language"]) == (-1, -1)
             assert (line["other_language_before"], line["other_language_after"]) == (0, 0)
-        assert languages_of(self.TEXT, caption=0.0, known=0.0) == languages_of(self.TEXT)
+        assert languages_of(self.TEXT, caption=0.0, known=0.0)[1]["page_language"] == -1
+        assert languages_of(self.TEXT, caption=0.05, known=1.0)[1]["page_language"] == -1
+        assert languages_of(self.TEXT, caption=0.05, known=0.0) == languages_of(self.TEXT)
+
+    def test_equal_lines_are_asked_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown: list[str] = []
+        identify = language.identifier()
+
+        def noting(text: str) -> list[tuple[str, float]]:
+            shown.append(text)
+            return identify(text)
+
+        monkeypatch.setattr(language, "identifier", lambda: noting)
+        twice = languages_of("\n".join([*ENGLISH, SPANISH, SPANISH]))
+        assert shown.count(SPANISH) == 1
+        assert twice[3]["foreignness"] == twice[4]["foreignness"] > 0.5
 
     def test_lines_without_letters_have_no_language(self) -> None:
         found = languages_of("\n".join([*ENGLISH, "12.05.2031", "---", "(AP)"]))
@@ -505,7 +535,9 @@ class TestLanguage:
         ],
     )
     def test_what_the_identifier_is_shown(self, line: str, expected: str) -> None:
-        assert language.line_text(read_lines(["first", line]), 1) == expected
+        lines = read_lines(["first", line])
+        shown = language.viewed_text(lines)[lines.starts[1] :]
+        assert language.without_capitals(shown) == expected
 
     def test_the_identifier_names_languages_and_probabilities(self) -> None:
         found: list[Any] = language.identifier()(ENGLISH[0])

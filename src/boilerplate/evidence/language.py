@@ -39,13 +39,13 @@ it may just be one and at most this share of its words stands elsewhere on the p
 all its other evidence together."""
 LINE_LENGTH: Final = 100
 """The identifier is shown this much of a line."""
-PAGE_LINES: Final = 20
-PAGE_LINE_LENGTH: Final = 60
+PAGE_LINES: Final = 16
+PAGE_LINE_LENGTH: Final = 80
 """A page's language is that of the beginnings of its longest lines together: many lines, each with a small say, so that
 a few long captions in another language do not decide."""
 FULL_LETTERS: Final = 40
 """From this many letters on an identified language is taken at its word."""
-_CANDIDATES: Final = 5
+_CANDIDATES: Final = 3
 _MIN_PROBABILITY: Final = 0.02
 """Less probable languages count as out of the question, which spares the identifier most of its search."""
 _UNKNOWN: Final = -1.0
