@@ -1,57 +1,134 @@
-"""Phase two's perceptrons: a line's scores are its own, and training does what it is told."""
+"""Phase two's networks: a line's scores are its page's, gradients are right, and training does what it is told."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
 
-from boilerplate.network import BLOCK, CLIP, Network, Round, Standard, fit_network, fit_standard
+from boilerplate import network as network_module
+from boilerplate.evidence.lines import Layout
+from boilerplate.layers import BLOCK, Layer, keep_mask
+from boilerplate.network import (
+    CLIP,
+    Network,
+    Networks,
+    Standard,
+    _gradients,
+    fit_network,
+    fit_standard,
+)
 
 N_FEATURES = 37
+N_LABELS = 4
 
 
-def random_network(seed: int, hidden: int = 24) -> Network:
+def layout_of(*lengths: int) -> Layout:
+    """Pages of so many lines."""
+    return Layout(
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), np.repeat(np.arange(len(lengths)), lengths)
+    )
+
+
+def random_network(seed: int, hidden: int = 24, n_features: int = N_FEATURES, layers: int = 3) -> Network:
     draw = np.random.default_rng(seed)
-    shapes: list[tuple[int, ...]] = [(N_FEATURES, hidden), (hidden,), (hidden, 4), (4,)]
-    return Network(*(draw.normal(size=shape).astype(np.float32) for shape in shapes))
+
+    def layer(n_in: int, n_out: int) -> Layer:
+        return Layer(*((draw.normal(size=shape) / 2).astype(np.float32) for shape in ((n_in, n_out), (n_out,))))
+
+    further = [layer(3 * hidden, hidden) for _ in range(layers)]
+    return Network(layer(n_features, hidden), further, layer(hidden, N_LABELS))
 
 
-def random_evidence(rows: int, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).normal(size=(rows, N_FEATURES)).astype(np.float32)
+def arrays_of(network: Network) -> list[NDArray[np.float32]]:
+    """The network's arrays, in the order of its gradients."""
+    return [array for layer in (network.first, *network.further, network.output) for array in layer]
+
+
+def in_double(network: Network) -> Network:
+    """The same network in double precision."""
+
+    def double(layer: Layer) -> Layer:
+        return Layer(*(array.astype(np.float64) for array in layer))  # type: ignore[arg-type]
+
+    return Network(double(network.first), [double(layer) for layer in network.further], double(network.output))
+
+
+def random_evidence(rows: int, seed: int = 0, n_features: int = N_FEATURES) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(size=(rows, n_features)).astype(np.float32)
+
+
+def scores_line_by_line(
+    network: Network, evidence: NDArray, lengths: Sequence[int], masks: Sequence[NDArray] | None = None
+) -> NDArray[np.float64]:
+    """What `Network.scores` says it is: page by page and line by line, in double precision.
+
+    Masks are those of dropout, one for each layer but the last.
+    """
+    network = in_double(network)
+    ends = np.cumsum(lengths)[:-1]
+    pages = np.split(evidence.astype(np.float64), ends)
+    hidden = len(network.first.bias)
+    masks = masks or [np.ones((len(evidence), hidden))] * (1 + len(network.further))
+    out = []
+    for page, *of_page in zip(pages, *(np.split(mask, ends) for mask in masks), strict=True):
+        first_mask, *further_masks = of_page
+        lines = [
+            np.maximum(row @ network.first.weights + network.first.bias, 0) * mask
+            for row, mask in zip(page, first_mask, strict=True)
+        ]
+        beyond = np.zeros(hidden)
+        for number, layer in enumerate(network.further):
+            distance = (1, 2, 4, 8)[number]
+            added = []
+            for at, line in enumerate(lines):
+                before = lines[at - distance] if at >= distance else beyond
+                after = lines[at + distance] if at + distance < len(lines) else beyond
+                around = np.concatenate([before, line, after])
+                added.append(np.maximum(around @ layer.weights + layer.bias, 0) * further_masks[number][at])
+            lines = [line + more for line, more in zip(lines, added, strict=True)]
+        out += [line @ network.output.weights + network.output.bias for line in lines]
+    return np.array(out).reshape(len(evidence), N_LABELS)
 
 
 class TestScores:
-    @pytest.mark.parametrize("rows", [0, 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5])
-    def test_are_those_of_a_perceptron(self, rows: int) -> None:
-        network, evidence = random_network(1), random_evidence(rows)
-        hidden = np.maximum(evidence.astype(np.float64) @ network.hidden_weights + network.hidden_bias, 0)
-        expected = hidden @ network.output_weights + network.output_bias
-        found = network.scores(evidence)
+    @pytest.mark.parametrize("layers", [0, 1, 3, 4])
+    @pytest.mark.parametrize("lengths", [(), (0,), (1,), (1, 2), (3, 0, 9, 1, 20), (BLOCK - 1, 2, 30)])
+    def test_are_those_of_a_convolution_over_each_page(self, lengths: tuple[int, ...], layers: int) -> None:
+        network, evidence = random_network(1, layers=layers), random_evidence(sum(lengths))
+        found = network.scores(evidence, layout_of(*lengths))
         assert found.dtype == np.float32
-        assert found.shape == (rows, 4)
-        assert found == pytest.approx(expected, abs=1e-3)
+        expected = scores_line_by_line(network, evidence, lengths)
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
 
-    def test_do_not_depend_on_the_lines_around_to_the_last_bit(self) -> None:
-        network, evidence = random_network(2), random_evidence(2 * BLOCK + 77)
-        together = network.scores(evidence)
-        draw = np.random.default_rng(3)
-        for rows in (np.arange(1), draw.permutation(len(evidence)), draw.choice(len(evidence), 300)):
-            assert network.scores(evidence[rows]).tobytes() == together[rows].tobytes()
-        for start in (0, 5, BLOCK - 1, BLOCK, 2 * BLOCK + 76):
-            assert network.scores(evidence[start : start + 1]).tobytes() == together[start].tobytes()
+    def test_do_not_depend_on_other_pages_to_the_last_bit(self) -> None:
+        lengths = (5, 1, BLOCK - 3, 12, 7, BLOCK + 9, 3, 30)
+        network, evidence = random_network(2), random_evidence(sum(lengths))
+        together = np.split(network.scores(evidence, layout_of(*lengths)), np.cumsum(lengths)[:-1])
+        pages = np.split(evidence, np.cumsum(lengths)[:-1])
+        for page, scores in zip(pages, together, strict=True):
+            assert network.scores(page, layout_of(len(page))).tobytes() == scores.tobytes()
+        order = [6, 2, 0, 7, 1, 3, 5, 4]
+        turned = network.scores(np.concatenate([pages[n] for n in order]), layout_of(*(lengths[n] for n in order)))
+        assert turned.tobytes() == np.concatenate([together[number] for number in order]).tobytes()
 
-    def test_of_a_round_are_the_mean_of_its_networks(self) -> None:
+    def test_leave_evidence_as_it_is(self) -> None:
+        evidence = random_evidence(20)
+        before = evidence.copy()
+        random_network(1).scores(evidence, layout_of(20))
+        assert np.array_equal(evidence, before)
+
+    def test_of_several_networks_are_their_mean(self) -> None:
         networks, evidence = [random_network(seed) for seed in range(3)], random_evidence(20)
         standard = Standard(np.full(N_FEATURES, 0.5, np.float32), np.full(N_FEATURES, 2, np.float32))
-        expected = np.mean([network.scores((evidence - 0.5) / 2) for network in networks], axis=0)
-        found = Round(standard, networks).scores(evidence)
+        expected = np.mean([scores_line_by_line(each, (evidence - 0.5) / 2, (13, 7)) for each in networks], axis=0)
+        found = Networks(standard, networks).scores(evidence, layout_of(13, 7))
         assert found.dtype == np.float32
-        assert found == pytest.approx(expected, abs=1e-4)
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
 
 
 class TestStandard:
@@ -72,51 +149,168 @@ class TestStandard:
         assert standard.apply(-freak).tolist() == [[-CLIP] * N_FEATURES]
 
 
-class TestFitting:
-    EVIDENCE = np.random.default_rng(4).normal(size=(300, 6)).astype(np.float32)
+class TestGradients:
+    LENGTHS = (3, 11, 1, 0, 9)
 
-    def fit(self, labels: NDArray[np.int64], **changes: Any) -> Network:
-        """A network fitted on the first rows of `EVIDENCE`."""
-        arguments: dict[str, Any] = {"n_labels": 4, "hidden": 8, "epochs": 2, "penalty": 1e-3, "seed": 0} | changes
-        weights = arguments.pop("weights", np.ones(len(labels)))
-        return fit_network(self.EVIDENCE[: len(labels)], labels, weights, **arguments)
+    @pytest.mark.parametrize("dropout", [0.0, 0.3])
+    @pytest.mark.parametrize("layers", [0, 1, 3])
+    def test_are_the_slopes_of_the_loss(self, layers: int, dropout: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        draw = np.random.default_rng(8)
+        network = in_double(random_network(7, hidden=5, n_features=6, layers=layers))
+        evidence = draw.normal(size=(sum(self.LENGTHS), 6))
+        labels = draw.integers(0, N_LABELS, len(evidence))
+        weights = draw.uniform(0, 2, len(evidence))
+        masks: list[NDArray] = []
+
+        def noted(*arguments: Any) -> NDArray:
+            masks.append(keep_mask(*arguments))
+            return masks[-1]
+
+        monkeypatch.setattr(network_module, "keep_mask", noted)
+
+        def loss() -> float:
+            scores = scores_line_by_line(network, evidence, self.LENGTHS, masks)
+            of_given = scores[np.arange(len(labels)), labels] - np.log(np.exp(scores).sum(axis=1))
+            return float(-(weights * of_given).sum() / weights.sum())
+
+        layout = layout_of(*self.LENGTHS)
+        found = _gradients(network, evidence, layout, labels, weights, dropout, draw)  # type: ignore[arg-type]
+        assert len(masks) == 1 + layers
+        arrays = arrays_of(network)
+        assert [gradient.shape for gradient in found] == [array.shape for array in arrays]
+        for array, gradient in zip(arrays, found, strict=True):
+            slopes = np.empty_like(array)
+            for place in np.ndindex(array.shape):
+                kept = array[place]
+                array[place] = kept + 1e-6
+                above = loss()
+                array[place] = kept - 1e-6
+                slopes[place] = (above - loss()) / 2e-6
+                array[place] = kept
+            assert np.abs(slopes).max() > 1e-3, "nothing to compare"
+            assert gradient == pytest.approx(slopes, abs=1e-7)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few and small steps of training: enough for what is easy to learn."""
+    monkeypatch.setattr(network_module, "MIN_STEPS", 300)
+    monkeypatch.setattr(network_module, "BATCH_LINES", 100)
+
+
+def fitted(evidence: NDArray, labels: NDArray, lengths: Sequence[int] = (), **changes: Any) -> Network:
+    """A network fitted on pages of those lengths; on pages of ten lines by default."""
+    lengths = lengths or [10] * (len(labels) // 10)
+    arguments: dict[str, Any] = {
+        "weights": np.ones(len(labels)),
+        "pages": np.arange(len(lengths)),
+        "n_labels": N_LABELS,
+        "hidden": 16,
+        "layers": 3,
+        "epochs": 1,
+        "decay": 0.01,
+        "dropout": 0.1,
+        "seed": 0,
+    } | changes
+    weights, pages = arguments.pop("weights"), arguments.pop("pages")
+    return fit_network(evidence, layout_of(*lengths), labels, weights, pages, **arguments)
+
+
+@pytest.mark.usefixtures("short")
+class TestFitting:
+    EVIDENCE = random_evidence(300, seed=4, n_features=6)
+    LAYOUT = layout_of(*[10] * 30)
+
+    def probabilities(self, network: Network) -> NDArray[np.float64]:
+        odds = np.exp(network.scores(self.EVIDENCE, self.LAYOUT).astype(np.float64))
+        return odds / odds.sum(axis=1, keepdims=True)
 
     @pytest.mark.parametrize("present", [[0, 1, 2, 3], [0, 3], [1, 2, 3]])
     def test_what_can_be_learnt_is_learnt(self, present: list[int]) -> None:
         # The greatest of the first columns is the label.
         labels = np.array(present)[self.EVIDENCE[:, : len(present)].argmax(axis=1)]
-        scores = self.fit(labels).scores(self.EVIDENCE)
-        assert scores.shape == (300, 4)
-        assert (scores.argmax(axis=1) == labels).mean() > 0.9
-        probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-        assert probabilities[np.arange(300), labels].mean() > 0.75, "log probabilities, two labels' included"
-        assert np.delete(probabilities, present, axis=1).max(initial=0) < 0.01
+        found = self.probabilities(fitted(self.EVIDENCE, labels))
+        assert found.shape == (300, N_LABELS)
+        assert (found.argmax(axis=1) == labels).mean() > 0.95
+        assert found[np.arange(300), labels].mean() > 0.8
+        assert np.delete(found, present, axis=1).max(initial=0) < 0.01
 
     def test_one_label_alone_is_always_given(self) -> None:
-        scores = self.fit(np.full(50, 2)).scores(self.EVIDENCE)
-        assert set(scores.argmax(axis=1)) == {2}
+        found = self.probabilities(fitted(self.EVIDENCE, np.full(300, 2)))
+        assert found[:, 2].min() > 0.99
 
-    def test_the_seed_decides(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        fit = MLPClassifier.fit
+    @pytest.mark.parametrize("distance", [-7, -5, 4, 6])
+    def test_neighbours_are_seen_but_not_across_pages(self, distance: int) -> None:
+        # A line's label is a feature of the line so far on, be it on the same page or on another.
+        signal = np.random.default_rng(6).integers(0, 2, 2400)
+        evidence = signal[:, None].astype(np.float32) * 2 - 1
+        labels = np.roll(signal, -distance) * 3
+        page, at = np.divmod(np.arange(2400), 12)
+        same_page = (at + distance >= 0) & (at + distance < 12)
+        seen = np.arange(2400) < 1800
+        layout = layout_of(*[12] * 200)
+        network = fitted(evidence, labels, [12] * 200, pages=np.arange(150), epochs=60, dropout=0.0)
+        right = network.scores(evidence, layout).argmax(axis=1) == labels
+        assert page[~seen][0] == 150
+        assert right[~seen & same_page].mean() > 0.97
+        assert right[~seen & ~same_page].mean() < 0.65
 
-        def few_passes(perceptron: MLPClassifier, *args: Any, **kwargs: Any) -> MLPClassifier:
-            perceptron.max_iter = 3
-            return fit(perceptron, *args, **kwargs)
+    def test_without_layers_that_look_around_nothing_is_seen(self) -> None:
+        signal = np.random.default_rng(6).integers(0, 2, 600)
+        evidence = signal[:, None].astype(np.float32) * 2 - 1
+        labels = np.roll(signal, 1) * 3
+        network = fitted(evidence, labels, layers=0)
+        assert (network.scores(evidence, layout_of(*[10] * 60)).argmax(axis=1) == labels).mean() < 0.65
+        network = fitted(evidence, labels, layers=1)
+        assert (network.scores(evidence, layout_of(*[10] * 60)).argmax(axis=1) == labels).mean() > 0.9
 
-        monkeypatch.setattr(MLPClassifier, "fit", few_passes)
-        labels = np.arange(300) % 4
-        one, same, other = (self.fit(labels, seed=seed) for seed in (5, 5, 6))
-        assert all(map(np.array_equal, one, same))
+    def test_the_seed_decides(self) -> None:
+        labels = np.arange(300) % N_LABELS
+        one, same, other = (arrays_of(fitted(self.EVIDENCE, labels, seed=seed)) for seed in (5, 5, 6))
+        assert [array.tobytes() for array in one] == [array.tobytes() for array in same]
         assert not any(map(np.array_equal, one, other))
+
+    def test_other_pages_are_not_learnt_from(self) -> None:
+        labels, pages = np.arange(300) % N_LABELS, np.arange(0, 30, 2)
+        inside = np.isin(self.LAYOUT.page, pages)
+        one = fitted(self.EVIDENCE, labels, pages=pages)
+        others = np.where(inside[:, None], self.EVIDENCE, 99).astype(np.float32)
+        two = fitted(others, np.where(inside, labels, 0), pages=pages)
+        assert [array.tobytes() for array in arrays_of(one)] == [array.tobytes() for array in arrays_of(two)]
 
     def test_lines_without_weight_do_not_count(self) -> None:
         labels = (self.EVIDENCE[:, 0] > 0).astype(np.int64)
-        wrong = np.arange(300) % 3 == 0
+        wrong = self.LAYOUT.page % 3 == 0
         given = np.where(wrong, 3, labels)
-        scores = self.fit(given, weights=np.where(wrong, 0.0, 1.0)).scores(self.EVIDENCE)
-        assert (scores.argmax(axis=1) == labels).mean() > 0.9
+        found = self.probabilities(fitted(self.EVIDENCE, given, weights=np.where(wrong, 1e-6, 1.0)))
+        assert (found.argmax(axis=1) == labels).mean() > 0.95
+
+    def test_half_of_the_light_pages_are_visited_in_each_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(network_module, "MIN_STEPS", 1)
+        visits: list[int] = []
+        taken = network_module._gradients
+
+        def counted(network: Network, evidence: NDArray[np.float32], *rest: Any) -> Any:
+            visits.extend(evidence[:, 0].astype(int))
+            return taken(network, evidence, *rest)
+
+        monkeypatch.setattr(network_module, "_gradients", counted)
+        evidence = np.repeat(np.arange(30, dtype=np.float32), 10)[:, None]
+        weights = np.where(self.LAYOUT.page < 20, 0.2, 1.0)
+        fitted(evidence, np.arange(300) % 4, weights=weights, epochs=100)
+        counts = np.bincount(visits, minlength=30) / 10
+        assert counts[20:].tolist() == [100] * 10
+        assert counts[:20].mean() == pytest.approx(50, abs=4)
+        assert counts[:20].min() > 30
+
+    def test_decay_makes_weights_smaller(self) -> None:
+        labels = np.arange(300) % N_LABELS
+        loose, tight = (fitted(self.EVIDENCE, labels, decay=decay) for decay in (0.0, 5.0))
+        assert np.square(tight.further[0].weights).sum() < 0.5 * np.square(loose.further[0].weights).sum()
 
     def test_small_training_sets_give_no_warnings(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert self.fit(np.array([0, 1, 3] * 4)).output_bias.shape == (4,)
+            network = fitted(random_evidence(12), np.array([0, 1, 3] * 4), [1, 4, 7])
+        assert network.output.bias.shape == (N_LABELS,)
+        assert all(np.isfinite(array).all() for array in arrays_of(network))
