@@ -51,44 +51,47 @@ def likeness_evidence(
     float32 array of shape (n_lines, len(NAMES))
     """
     n_lines = lines.n_lines
-    word = tokens.is_word
-    # Each distinct word of a line once: keys (line, hash).
-    keys = (tokens.line[word].astype(np.uint64) << np.uint64(32)) | tokens.hashes[word].astype(np.uint64)
-    keys = np.unique(keys)
-    line = (keys >> np.uint64(32)).astype(np.int64)
-    hashes = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
-    # Fixed point: sums are exact.
-    weight = np.rint(rarity[word_buckets(hashes)] * 256).astype(np.int64)
+    line, hashes = _distinct_words(tokens)
+    # Fixed point: sums are exact, in whatever order.
+    weight = np.rint(rarity[word_buckets(hashes)] * 256).astype(np.float64)
     total = np.bincount(line, weights=weight, minlength=n_lines)
     safe_total = np.maximum(total, 1)
 
     def share(found: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.bincount(line[found], weights=weight[found], minlength=n_lines) / safe_total
+        shares: NDArray[np.float64] = np.bincount(line, weights=weight * found, minlength=n_lines) / safe_total
+        return shares
 
-    def contains(target: NDArray[np.int64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        wanted = (target.astype(np.uint64) << np.uint64(32)) | hashes.astype(np.uint64)
-        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        held: NDArray[np.bool_] = valid & (keys[at] == wanted)
-        return held
-
+    # The lines of a page that hold a word stand next to each other, in order: a group.
     page = lines.page[line]
-    first = lines.page_starts[page]
-    end = lines.page_starts[page + 1]
-    shares = []
-    for offset in (-1, 1, -2, 2):
-        target = line + offset
-        shares.append(share(contains(np.clip(target, 0, max(n_lines - 1, 0)), (target >= first) & (target < end))))
-    for rank in (0, 1):
-        target = first + rank
-        shares.append(share(contains(np.minimum(target, max(n_lines - 1, 0)), (target != line) & (target < end))))
+    opens = np.ones(len(line), dtype=bool)
+    opens[1:] = (hashes[1:] != hashes[:-1]) | (page[1:] != page[:-1])
+    group = np.flatnonzero(opens)
+    size = np.diff(group, append=len(line))
 
-    # Lines of the page that hold the word, and paragraphs among them.
-    page_keys = (page.astype(np.uint64) << np.uint64(32)) | hashes.astype(np.uint64)
-    distinct, inverse = np.unique(page_keys, return_inverse=True)
-    holders = np.bincount(inverse, minlength=len(distinct))[inverse]
+    def holders(found: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many lines of each word's group are among the found ones."""
+        return np.repeat(np.add.reduceat(found, group, dtype=np.int64), size)
+
+    # Lines from a word to its next holder; 0 if it has none.
+    step = np.zeros(len(line), dtype=np.int64)
+    step[:-1] = np.where(opens[1:], 0, np.diff(line))
+    shares = []
+    for offset in (1, 2):
+        follows = step == offset
+        precedes = np.zeros_like(follows)
+        precedes[1:] = follows[:-1]
+        if offset == 2:
+            # The line between may hold the word too.
+            through = (step[:-1] == 1) & (step[1:] == 1)
+            follows[:-1] |= through
+            precedes[2:] |= through[:-1]
+        shares += [share(precedes), share(follows)]
+    first = lines.page_starts[page]
+    for rank in (0, 1):
+        target = line == first + rank
+        shares.append(share((holders(target) > 0) & ~target))
     in_paragraph = paragraph[line]
-    paragraphs = np.bincount(inverse, weights=in_paragraph, minlength=len(distinct))[inverse] - in_paragraph
-    shares += [share(holders > 1), share(paragraphs > 0)]
+    shares += [share(np.repeat(size > 1, size)), share(holders(in_paragraph) > in_paragraph)]
 
     line_hash = line_hashes(tokens, n_lines)
     return np.stack(
@@ -100,6 +103,17 @@ def likeness_evidence(
         ],
         axis=1,
     ).astype(np.float32)
+
+
+def _distinct_words(tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Line and hash of each distinct word of each line, ordered by hash, then line."""
+    keys = tokens.hashes[tokens.is_word].astype(np.uint64) << np.uint64(32)
+    keys |= tokens.line[tokens.is_word].astype(np.uint64)
+    keys.sort()
+    new = np.ones(len(keys), dtype=bool)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    keys = keys[new]
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64), (keys >> np.uint64(32)).astype(np.uint32)
 
 
 def line_hashes(tokens: Tokens, n_lines: int) -> NDArray[np.uint64]:

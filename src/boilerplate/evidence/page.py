@@ -15,6 +15,8 @@ OFFSETS: Final = (-3, -2, -1, 1, 2, 3)
 """Neighbours whose evidence a line sees one by one."""
 WIDTHS: Final = (2, 5, 10)
 """Half widths of the windows over which neighbours' evidence is averaged."""
+_FINISHES: Final = np.isin(np.arange(256), (CharClass.SENTENCE_END, CharClass.QUOTE, CharClass.CLOSE))
+"""By class: a line that ends so is finished."""
 FIXED_POINT: Final = 1 << 20
 """Probabilities are summed as multiples of ``1 / FIXED_POINT``: integer sums are exact, so that a page's evidence does
 not depend on the pages that share its batch."""
@@ -85,13 +87,13 @@ def position_evidence(lines: Lines) -> tuple[NDArray[np.float32], list[str]]:
     before, after = index - start, end - index - 1
     count = end - start
     last = lines.classes[lines.starts[1:] - 1] if lines.n_lines else lines.classes
-    finished = np.isin(last, (CharClass.SENTENCE_END, CharClass.QUOTE, CharClass.CLOSE))
+    finished = _FINISHES[last]
     unspaced_factor = _unspaced_factor(lines)
     length = lines.length * unspaced_factor
     paragraph = (length >= LONG) & finished
     previous_paragraph, next_paragraph = _distances(paragraph, start, end)
-    short = ~paragraph
-    run_before, run_after = _run_lengths(short, lines)
+    # Short lines in a row directly before and after: as far as the nearest paragraph or the page's end.
+    run_before, run_after = np.minimum(previous_paragraph - 1, before), np.minimum(next_paragraph - 1, after)
     sums = PageSums(np.stack([length / 1000, paragraph, lines.blank_before > 0], axis=1))
     before_means = sums.mean(start, index)
     after_means = sums.mean(index + 1, end)
@@ -157,15 +159,6 @@ def _distances(
         np.where(previous >= start, index - previous, far),
         np.where(following < end, following - index, far),
     )
-
-
-def _run_lengths(short: NDArray[np.bool_], lines: Lines) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many short lines in a row stand directly before and after each line."""
-    start = lines.page_starts[lines.page]
-    end = lines.page_starts[lines.page + 1]
-    previous_long, next_long = _distances(~short, start, end)
-    index = np.arange(len(short))
-    return np.minimum(previous_long - 1, index - start), np.minimum(next_long - 1, end - index - 1)
 
 
 def neighbour_evidence(lines: Layout, probabilities: NDArray) -> NDArray[np.float32]:

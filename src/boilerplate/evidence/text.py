@@ -47,7 +47,7 @@ _WORD_CLASSES: Final = (
 class NGrams(NamedTuple):
     """Hashed n-grams of one kind."""
 
-    buckets: NDArray[np.int64]
+    buckets: NDArray[np.int32]
     """Bucket of each n-gram: shape (n_ngrams,)."""
     starts: NDArray[np.int64]
     """First n-gram of each line, and ``n_ngrams`` at the end: shape (n_lines + 1,)."""
@@ -152,17 +152,20 @@ def hashed_ngrams(lines: Lines, folded: NDArray[np.uint32], tokens: Tokens, bits
     ]
 
 
-def _bucket(hashes: NDArray[np.uint32], salt: int, bits: int) -> NDArray[np.int64]:
-    mixed = (hashes ^ np.uint32(salt)) * _GOLDEN
+def _bucket(hashes: NDArray[np.uint32], salt: int, bits: int) -> NDArray[np.int32]:
+    mixed = hashes ^ np.uint32(salt)
+    mixed *= _GOLDEN
     mixed ^= mixed >> np.uint32(15)
     mixed *= _MIX
-    return (mixed >> np.uint32(32 - bits)).astype(np.int64)
+    mixed >>= np.uint32(32 - bits)
+    # Buckets are small numbers: read as signed ones they are the same.
+    return mixed.view(np.int32)
 
 
-def _interleave(parts: list[NDArray[np.int64]], starts: list[NDArray[np.int64]]) -> NGrams:
+def _interleave(parts: list[NDArray[np.int32]], starts: list[NDArray[np.int64]]) -> NGrams:
     """Join several n-gram lists line by line."""
     total = np.sum(starts, axis=0)
-    joined = np.empty(total[-1], dtype=np.int64)
+    joined = np.empty(total[-1], dtype=np.int32)
     offset = total[:-1].copy()
     for part, start in zip(parts, starts, strict=True):
         counts = np.diff(start)
@@ -197,20 +200,26 @@ def _sequence_ngrams(
     longest = max(orders)
     starts = np.concatenate([[0], np.cumsum(lengths + 2 + longest - 1)])
     stream = np.full(starts[-1], _PAD, dtype=np.uint32)
-    sequence, position = segments(lengths)
-    stream[starts[sequence] + 1 + position] = symbols
+    # Of each sequence, all but the padding behind it; its first and last place are the marks'.
+    window = np.ones(len(stream), dtype=bool)
+    ends = starts[:-1] + 1 + lengths
+    for place in range(1, longest):
+        window[ends + place] = False
+    windows = np.flatnonzero(window)
+    window[starts[:-1]] = False
+    window[ends] = False
+    stream[window] = symbols
     stream[starts[:-1]] = _BEGIN
-    stream[starts[:-1] + 1 + lengths] = _END
-    sequence, position = segments(lengths + 2)
-    windows = starts[sequence] + position
+    stream[ends] = _END
     rolling = stream
-    parts = []
+    buckets = np.empty((len(windows), len(orders)), dtype=np.int32)
     for order in range(1, longest + 1):
         if order > 1:
-            rolling = rolling[:-1] * _ROLL + stream[order - 1 :]
+            rolling = rolling[:-1] * _ROLL
+            rolling += stream[order - 1 :]
         if order in orders:
-            parts.append(_bucket(rolling[windows], salt + order, bits))
-    return NGrams(np.stack(parts, axis=1).ravel(), np.concatenate([[0], np.cumsum((lengths + 2) * len(orders))]))
+            buckets[:, orders.index(order)] = _bucket(rolling[windows], salt + order, bits)
+    return NGrams(buckets.ravel(), np.concatenate([[0], np.cumsum((lengths + 2) * len(orders))]))
 
 
 def _powers(count: int) -> NDArray[np.uint32]:
