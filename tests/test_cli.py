@@ -535,8 +535,45 @@ class TestClean:
         kept = boilerplate.load(trained.path).clean(PAGE)
         assert run("clean", page, "--model", trained.path).text == kept
 
+    def test_the_operating_point(self, trained: Trained, data_pages: list[AnnotatedPage]) -> None:
+        model = boilerplate.load(trained.path)
+        # On pages that it was trained on, it is too sure for shares to make a difference.
+        texts = [page.text for page in data_pages[::20] if page not in trained.pages]
+        scrapes = "".join(json_row({"text": text}) for text in texts).encode()
+
+        def cleaned(command: tuple[str, ...], keep: str, *options: str) -> list[str]:
+            outcome = run(*command, "--model", trained.path, "--keep", keep, *options, stdin=scrapes)
+            assert (outcome.code, outcome.errors) == (0, "")
+            return [line for _, line in labelled_lines(outcome.text)]
+
+        points: list[tuple[tuple[str, ...], float | None]] = [
+            ((), 0.99),
+            (("--body-recall", "0.92"), 0.92),
+            (("--body-recall", "0.999"), 0.999),
+            (("--most-probable",), None),
+        ]
+        kept = []
+        for keep in ("body", "body,caption"):
+            for options, recall in points:
+                pages = [model.clean(text, keep.split(","), recall) for text in texts]
+                expected = [line for page in pages for _, line in labelled_lines(page)]
+                for command in (("clean",), ("score", "--format", "text")):
+                    assert cleaned(command, keep, *options) == expected
+                kept.append(len(expected))
+        assert kept[1] < kept[0] < kept[2], "each share keeps other lines"
+
+    @pytest.mark.parametrize("command", ["clean", "score"])
+    @pytest.mark.parametrize(
+        ("recall", "part"),
+        [("1.5", "at most 1"), ("0", "above 0"), ("nan", "not nan"), ("0.5", "between 0.9 and 0.999"), ("1", "0.999")],
+    )
+    def test_recalls_that_are_refused(self, command: str, recall: str, part: str, page: Path, trained: Trained) -> None:
+        outcome = run(command, page, "--model", trained.path, "--body-recall", recall)
+        assert refused(outcome, "--body-recall: body recall must", part)
+
     def test_complaints(self, tmp_path: Path) -> None:
         assert misused(run("clean", "--keep", "pormo"), "did you mean 'promo'?")
+        assert misused(run("clean", "--body-recall", "much"), "'--body-recall'", "'much'")
         assert run("clean", tmp_path / "none.txt").code == 2
 
 
@@ -811,6 +848,27 @@ class TestEvaluate:
         pairs = list(zip(given, predicted, strict=True))
         assert report["confusion"] == {one: {other: pairs.count((one, other)) for other in LABELS} for one in LABELS}
 
+    def test_both_ways_of_cleaning_are_reported(self, report: dict[str, Any], trained: Trained) -> None:
+        model = boilerplate.load(trained.path)
+        for name, recall in (("characters", None), ("cleaned", 0.99)):
+            threshold = model.cleaning_threshold(recall)
+            sizes = {(body, stays): 0 for body in (True, False) for stays in (True, False)}
+            for page in trained.pages:
+                for line, truth in zip(model.label(page.text), page.labels, strict=True):
+                    stays = line.label == "body" if threshold is None else line.probabilities["body"] >= threshold
+                    sizes[truth == "body", stays] += len(line.text.strip())
+            body, other = (sum(sizes[kind, stays] for stays in (True, False)) for kind in (True, False))
+            assert report[name] == {
+                "body_kept": pytest.approx(sizes[True, True] / body),
+                "other_removed": pytest.approx(sizes[False, False] / other),
+                "body_characters": body,
+                "other_characters": other,
+            }
+        text = run("evaluate", trained.folder, "--model", trained.path).text
+        for name, how in (("characters", "most probable labels"), ("cleaned", "clean")):
+            for what, key in (("body characters kept", "body_kept"), ("other characters removed", "other_removed")):
+                assert re.search(rf"{what}, {how}\W+{report[name][key]:.1%}\W", text)
+
     def test_the_table_shows_the_same(self, report: dict[str, Any], trained: Trained) -> None:
         outcome = run("evaluate", trained.folder, "--model", trained.path)
         assert (outcome.code, outcome.errors) == (0, "")
@@ -911,6 +969,19 @@ class TestInspect:
         assert sum(manifest["training"]["languages"].values()) == 12
         assert manifest["scores"]["lines"] == len(lines)
         assert manifest["libraries"]["boilerplate"] == boilerplate.__version__
+
+    def test_the_curve_of_cleaning(self, trained: Trained) -> None:
+        manifest = run_json("inspect", trained.path)
+        curve = manifest["cleaning"]
+        model = boilerplate.load(trained.path)
+        assert [*curve][:: len(curve) - 1] == ["0.9", "0.999"]
+        for recall, point in curve.items():
+            assert point["threshold"] == pytest.approx(model.cleaning_threshold(float(recall)), abs=1e-6)
+        assert manifest["scores"]["cleaned"]["body_kept"] >= 0.99
+        assert manifest["scores"]["cleaned"]["other_removed"] == pytest.approx(curve["0.99"]["other_removed"], abs=1e-4)
+        shown = run("inspect", trained.path).text
+        assert "cleaning: 0.99" in shown
+        assert f"threshold {curve['0.99']['threshold']}" in shown
 
     def test_the_table_shows_the_same(self, trained: Trained) -> None:
         manifest = run_json("inspect", trained.path)

@@ -19,6 +19,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evaluation import (
     SCHEMA,
+    CharacterRates,
     Evaluation,
     bootstrap_macro_f1,
     character_rates,
@@ -435,6 +436,31 @@ class TestEvaluatePages:
         assert result.calibration_error == pytest.approx(
             {BODY: 0.7 - 3 / 6, CAPTION: 1 / 6 - 0.1, FOREIGN: 0.1, PROMO: 2 / 6 - 0.1}
         )
+
+    def test_cleaning_at_a_threshold(self) -> None:
+        texts = ["four\n  seven77\ncap", "sixsix\npromo"]
+        pages = [
+            AnnotatedPage("a", texts[0], [BODY, BODY, CAPTION]),
+            AnnotatedPage("b", texts[1], [BODY, PROMO]),
+        ]
+        predicted = [[BODY, PROMO, BODY], [BODY, PROMO]]
+        body = [[0.9, 0.3, 0.6], [0.5, 0.2]]
+        probabilities = [np.array([[share, 0, 0, 1 - share] for share in page]) for page in body]
+        result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.3)
+        assert result.characters == CharacterRates(10 / 17, 5 / 8, 17, 8)
+        assert result.cleaned == CharacterRates(1.0, 5 / 8, 17, 8), "a line at the threshold stays"
+        assert result.to_dict()["cleaned"] == {
+            "body_kept": 1.0,
+            "other_removed": 5 / 8,
+            "body_characters": 17,
+            "other_characters": 8,
+        }
+        result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.7)
+        assert result.cleaned == CharacterRates(4 / 17, 1.0, 17, 8)
+        without = evaluate_pages(pages, predicted, probabilities)
+        assert without.cleaned is without.to_dict()["cleaned"] is None
+        with pytest.raises(ValueError, match="threshold of cleaning needs probabilities"):
+            evaluate_pages(pages, predicted, cleaning_threshold=0.7)
 
     @pytest.mark.parametrize(
         ("predicted", "message"),

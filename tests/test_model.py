@@ -230,7 +230,7 @@ class TestOnePage:
         lines = model.label(text)
         assert {line.label for line in lines} > {BODY}, "a page with more than body"
         for keep in ((BODY,), (CAPTION, PROMO), [PROMO], {FOREIGN}, ()):
-            kept = [line for line in split_lines(model.clean(text, keep=keep)) if line.strip()]
+            kept = [line for line in split_lines(model.clean(text, keep=keep, body_recall=None)) if line.strip()]
             assert kept == [line.text for line in lines if line.label in keep]
         assert model.clean(text) == model.clean(text, keep=("body",)) == model.clean(text.replace("\n", "\r\n"))
         with pytest.raises(ValueError, match="unknown label 'captoin'; did you mean 'caption'"):
@@ -345,6 +345,7 @@ class TestConventions:
             lambda model: model.label("a"),
             lambda model: model.clean("a"),
             lambda model: model.quality("a"),
+            lambda model: model.cleaning_threshold(),
             lambda model: model.to_state(),
         ],
     )

@@ -406,6 +406,11 @@ class TestTextWriter:
         assert self.text(page, keep=("caption", "foreign-caption")) == "© Two\n¿ Four\n"
         assert self.text(page, keep=LABELS) == page + "\n"
 
+    @pytest.mark.parametrize(("threshold", "expected"), [(0.09, "One\n© Two\n> Three\n"), (0.2, "One\n"), (0.8, "")])
+    def test_a_threshold(self, threshold: float, expected: str) -> None:
+        page = scored("One\n© Two\n> Three")
+        assert written(lambda out: text_writer(out, ("body",), threshold), [page]).decode("utf-8") == expected
+
     @given(page_texts, st.sets(st.sampled_from(LABELS)))
     def test_kept_lines_are_the_lines_with_the_labels(self, text: str, keep: set[Label]) -> None:
         kept = [line.text for line in label_by_sign(text) if line.label in keep]
