@@ -35,7 +35,7 @@ def other_pages(data_pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
 
 @pytest.fixture(scope="session")
 def model(training_pages: list[AnnotatedPage]) -> LineClassifier:
-    """A small classifier, trained in two seconds; tests must not change it."""
+    """A small classifier, trained in ten seconds; tests must not change it."""
     small = LineClassifier(n_folds=2, n_networks=1, text_iterations=8, hash_bits=14, hidden_units=16)
     return small.fit(
         [page.text for page in training_pages],

@@ -19,14 +19,14 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, cross_val_score
-from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import check_is_fitted
 from strategies import page_texts
 from threadpoolctl import threadpool_limits
 
+from boilerplate import network, text_model
 from boilerplate.cleaning import keep_lines
 from boilerplate.corpus import AnnotatedPage
-from boilerplate.evidence.assembly import BATCH_LINES, batches
+from boilerplate.evidence.assembly import BATCH_LINES
 from boilerplate.labels import LABELS, Label
 from boilerplate.model import LineClassifier
 from boilerplate.pages import Line, labelled_lines, normalise_newlines, split_lines
@@ -35,7 +35,15 @@ from boilerplate.verdict import Quality, quality_of
 
 BODY, CAPTION, FOREIGN, PROMO = LABELS
 
-SMALL = {"n_folds": 2, "n_networks": 1, "text_iterations": 8, "hash_bits": 12, "hidden_units": 4}
+SMALL = {
+    "n_folds": 2,
+    "n_networks": 1,
+    "text_iterations": 8,
+    "text_epochs": 1,
+    "hash_bits": 12,
+    "hidden_units": 4,
+    "epochs": 1,
+}
 
 PAGES: list[tuple[str, list[str], str]] = [
     (
@@ -64,14 +72,9 @@ Fit = Callable[..., LineClassifier]
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Fit:
-    """Fits a tiny classifier whose networks stop early: for what training does, not for how well it does it."""
-    fit = MLPClassifier.fit
-
-    def few_passes(self: MLPClassifier, *args: Any, **kwargs: Any) -> MLPClassifier:
-        self.max_iter = 3
-        return fit(self, *args, **kwargs)
-
-    monkeypatch.setattr(MLPClassifier, "fit", few_passes)
+    """Fits a tiny classifier in a few steps: for what training does, not for how well it does it."""
+    for module in (network, text_model):
+        monkeypatch.setattr(module, "MIN_STEPS", 3)
 
     def fitted(X: Any = TEXTS, y: Any = LABELLED, **arguments: Any) -> LineClassifier:
         parameters = SMALL | arguments.pop("parameters", {})
@@ -124,30 +127,9 @@ class TestPrediction:
         with pytest.raises(ValueError, match="sample weights"):
             model.score(texts, given, sample_weight=[1.0] * len(texts))  # type: ignore[arg-type]
 
-    def test_other_pages_and_their_order_do_not_matter(
-        self, model: LineClassifier, other_pages: list[AnnotatedPage]
-    ) -> None:
-        texts = ["", *texts_of(other_pages[:8]), "one line", "\n \n"]
-        together = model.predict_proba(texts)
-        assert identical(together, [model.predict_proba([text])[0] for text in texts])
-        assert identical(together[::-1], model.predict_proba(texts[::-1]))
-        assert identical(together, model.predict_proba(np.array(texts, dtype=object)))
-        long_page = "x\n" * (BATCH_LINES - 50)
-        assert [len(part) > 1 for part in batches([long_page, *texts])] == [True, True]
-        assert identical(together, model.predict_proba([long_page, *texts])[1:]), "pages of two batches"
-
     def test_a_page_may_be_longer_than_a_batch(self, model: LineClassifier) -> None:
         (found,) = model.predict_proba(["x\n" * (BATCH_LINES + 1)])
         assert found.shape == (BATCH_LINES + 1, 4)
-
-    def test_the_number_of_threads_does_not_matter(
-        self, model: LineClassifier, other_pages: list[AnnotatedPage]
-    ) -> None:
-        texts = texts_of(other_pages)
-        with threadpool_limits(1):
-            alone = model.predict_proba(texts)
-        with threadpool_limits(4):
-            assert identical(alone, model.predict_proba(texts))
 
     @given(st.lists(page_texts, max_size=3))
     @settings(max_examples=30)
@@ -403,17 +385,17 @@ class TestTraining:
         seeded = quick(groups=SITES, parameters={"random_state": 1})
         assert not identical(one.predict_proba(TEXTS), seeded.predict_proba(TEXTS))
 
-    def test_the_number_of_processes_does_not_matter(
-        self, model: LineClassifier, training_pages: list[AnnotatedPage]
-    ) -> None:
-        other = clone(model).set_params(n_jobs=2)
-        other.fit(
-            texts_of(training_pages),
-            [page.labels for page in training_pages],
-            groups=[page.group for page in training_pages],
-        )
-        assert state_digest(other.to_state()) == state_digest(model.to_state())
-        assert identical(other.held_out_probabilities_, model.held_out_probabilities_)
+    def test_the_number_of_processes_does_not_matter(self) -> None:
+        one, two = (LineClassifier(**SMALL, n_jobs=n_jobs).fit(TEXTS, LABELLED, groups=SITES) for n_jobs in (1, 2))
+        assert state_digest(one.to_state()) == state_digest(two.to_state())
+        assert identical(one.held_out_probabilities_, two.held_out_probabilities_)
+
+    def test_the_number_of_threads_does_not_matter(self, quick: Fit) -> None:
+        models = []
+        for threads in (1, 2):
+            with threadpool_limits(threads):
+                models.append(quick(groups=SITES))
+        assert state_digest(models[0].to_state()) == state_digest(models[1].to_state())
 
     def test_held_out_probabilities(self, model: LineClassifier, training_pages: list[AnnotatedPage]) -> None:
         found = model.held_out_probabilities_
@@ -425,14 +407,14 @@ class TestTraining:
         loss = -np.log(together[np.arange(len(given)), given]).mean()
         assert loss < 0.8 * -(shares * np.log(shares)).sum(), "much better than the labels' shares"
 
-    def test_nothing_memorised_passes_for_evidence(self) -> None:
+    def test_nothing_memorised_passes_for_evidence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # Both phases could memorise every line here. Held-out probabilities must not show it: they come from networks
         # and text models that have not seen the site. Nor may the second phase have learnt to trust a text model that
         # had memorised the lines it was asked about.
         texts, labels, sites = nonsense(30)
-        model = LineClassifier(
-            hash_bits=14, text_iterations=15, n_folds=2, n_networks=1, hidden_units=24, network_penalty=1e-5
-        ).fit(texts, labels, groups=sites)
+        monkeypatch.setattr(network, "MIN_STEPS", 400)
+        model = LineClassifier(hash_bits=14, n_folds=2, n_networks=1, hidden_units=24, dropout=0, network_decay=0)
+        model.fit(texts, labels, groups=sites)
         assert 0.35 < mean_probability(model.held_out_probabilities_, labels) < 0.65
         assert mean_probability(model.predict_proba(texts), labels) < 0.65
 
@@ -537,13 +519,17 @@ class TestTrainingOnWhatDoesNotFit:
             ("n_folds", 1),
             ("n_networks", 0),
             ("hidden_units", 0),
+            ("n_layers", -1),
             ("epochs", 0),
+            ("dropout", -0.1),
+            ("dropout", 1),
             ("text_iterations", 0),
+            ("text_epochs", 0),
             ("hash_bits", 7),
             ("hash_bits", 25),
         ],
     )
-    def test_parameters(self, name: str, value: int) -> None:
+    def test_parameters(self, name: str, value: float) -> None:
         with pytest.raises(ValueError, match=f"{name} must be"):
             LineClassifier(**{name: value}).fit(TEXTS, LABELLED)
 

@@ -290,9 +290,11 @@ class TestFitting:
         visits: list[int] = []
         taken = network_module._gradients
 
-        def counted(network: Network, evidence: NDArray[np.float32], *rest: Any) -> Any:
+        def counted(network: Network, evidence: NDArray[np.float32], layout: Layout, *rest: Any) -> Any:
             visits.extend(evidence[:, 0].astype(int))
-            return taken(network, evidence, *rest)
+            assert layout.page_starts.tolist() == list(range(0, len(evidence) + 1, 10))
+            assert layout.page.tolist() == [line // 10 for line in range(len(evidence))]
+            return taken(network, evidence, layout, *rest)
 
         monkeypatch.setattr(network_module, "_gradients", counted)
         evidence = np.repeat(np.arange(30, dtype=np.float32), 10)[:, None]

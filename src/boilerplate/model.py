@@ -205,7 +205,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         models = []
         for model in jobs(delayed(self._fit_text)(distinct, fold) for fold in folds):
             models.append(model)
-            tell("phase one: wording", 0.05 + 0.4 * len(models) / len(folds))
+            tell("phase one: wording", 0.05 + 0.45 * len(models) / len(folds))
         return models
 
     def _fit_phase_two(
@@ -223,7 +223,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         networks: list[Network] = []
         for network in jobs(delayed(self._fit_network)(learnt, *plan) for plan in plans):
             networks.append(network)
-            tell("phase two: pages", 0.55 + 0.4 * len(networks) / len(plans))
+            tell("phase two: pages", 0.55 + 0.45 * len(networks) / len(plans))
         held_out = np.empty((len(learnt.label), N_LABELS), dtype=np.float32)
         line_fold = learnt.fold[learnt.layout.page]
         for fold in range(n_folds):
