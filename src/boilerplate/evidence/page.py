@@ -168,7 +168,7 @@ def neighbour_evidence(lines: Layout, probabilities: NDArray) -> NDArray[np.floa
     ----------
     lines : Layout
     probabilities : float array of shape (n_lines, n_labels)
-        Of phase one, or of phase two's first round.
+        Of phase one.
 
     Returns
     -------
