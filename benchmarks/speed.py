@@ -39,6 +39,9 @@ from boilerplate.errors import BoilerplateError
 from boilerplate.pages import labelled_lines
 from boilerplate.persistence import shipped_path
 
+SMOKE_SLACK: Final = 3.0
+"""With ``--smoke``, which may share its machine with others and labels few pages, speed may be this many times worse
+than its bar. What is left of a bar finds a mistake, not a busy neighbour."""
 BAR_LINES_PER_SECOND: Final = 40_000
 BAR_TIMES_PIPELINE: Final = 25
 BAR_PAGE_MS: Final = 3.0
@@ -134,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    bars = Bars()
+    bars = Bars(SMOKE_SLACK if options.smoke else 1.0)
     try:
         pages = read_data(options.shared)
         console.print(machine(), soft_wrap=True)
@@ -298,8 +301,8 @@ def one_page(pages: Pages, repeats: int, bars: Bars) -> None:
         ("the first page", f"{1000 * labelled:.1f} ms"),
     ]
     show(["what", "time"], rows)
-    bars.at_most("milliseconds for a page of 40 lines", median, BAR_PAGE_MS, "{:.2f}")
-    bars.at_most("seconds from a cold start", seconds["clean"], BAR_COLD_START, "{:.2f}")
+    bars.takes_at_most("milliseconds for a page of 40 lines", median, BAR_PAGE_MS, "{:.2f}")
+    bars.takes_at_most("seconds from a cold start", seconds["clean"], BAR_COLD_START, "{:.2f}")
 
 
 def growth_with_pages(texts: Sequence[str], repeats: int, bars: Bars) -> None:

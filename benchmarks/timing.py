@@ -33,14 +33,21 @@ console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, m
 class Bars:
     """What has to be reached, and whether it is."""
 
+    slack: float = 1.0
+    """Speed may be this many times worse than its bar."""
     rows: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
     def at_least(self, what: str, value: float, bar: float, form: str = "{:,.0f}") -> None:
-        """Note a figure that has to be large."""
+        """Note a speed that has to be large."""
+        bar /= self.slack
         self.rows.append((what, form.format(value), "≥ " + form.format(bar), value >= bar))
 
+    def takes_at_most(self, what: str, value: float, bar: float, form: str) -> None:
+        """Note a time that has to be small."""
+        self.at_most(what, value, bar * self.slack, form)
+
     def at_most(self, what: str, value: float, bar: float, form: str) -> None:
-        """Note a figure that has to be small."""
+        """Note a figure that has to be small, however busy the machine is."""
         self.rows.append((what, form.format(value), "≤ " + form.format(bar), value <= bar))
 
     def report(self) -> int:
