@@ -302,7 +302,7 @@ def one_page(pages: Pages, repeats: int, bars: Bars) -> None:
     ]
     show(["what", "time"], rows)
     bars.takes_at_most("milliseconds for a page of 40 lines", median, BAR_PAGE_MS, "{:.2f}")
-    bars.takes_at_most("seconds from a cold start", seconds["clean"], BAR_COLD_START, "{:.2f}")
+    bars.at_most("seconds from a cold start", seconds["clean"], BAR_COLD_START, "{:.2f}")
 
 
 def growth_with_pages(texts: Sequence[str], repeats: int, bars: Bars) -> None:
