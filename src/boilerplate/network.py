@@ -53,11 +53,15 @@ class Network(NamedTuple):
         -------
         float32 array of shape (n_lines, n_labels)
         """
-        hidden = np.maximum(product(evidence, self.first.weights) + self.first.bias, 0)
+        hidden = product(evidence, self.first.weights)
+        hidden += self.first.bias
+        np.maximum(hidden, 0, out=hidden)
         for number, layer in enumerate(self.further):
-            around = _around(hidden, layout, 2**number)
-            hidden += np.maximum(product(around, layer.weights) + layer.bias, 0)
-        scores: NDArray[np.float32] = product(hidden, self.output.weights) + self.output.bias
+            added = _product_around(hidden, layout, 2**number, layer.weights)
+            added += layer.bias
+            hidden += np.maximum(added, 0, out=added)
+        scores = product(hidden, self.output.weights)
+        scores += self.output.bias
         return scores
 
 
@@ -196,6 +200,23 @@ def _page_batches(pages: NDArray[np.int64], page_starts: NDArray[np.int64]) -> I
 def _around(hidden: NDArray[np.float32], layout: Layout, distance: int) -> NDArray[np.float32]:
     """The units of the line `distance` before, of the line itself, and of the line `distance` after, side by side."""
     return np.concatenate([shifted(hidden, layout, -distance), hidden, shifted(hidden, layout, distance)], axis=1)
+
+
+def _product_around(
+    hidden: NDArray[np.float32], layout: Layout, distance: int, weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``_around(...) @ weights`` without its copies: first multiplied, then shifted."""
+    n_hidden = hidden.shape[1]
+    # The weights for the line before, itself, and the line after, side by side.
+    parts = product(hidden, np.concatenate(np.split(weights, 3), axis=1))
+    before, own, after = (parts[:, start : start + n_hidden] for start in range(0, 3 * n_hidden, n_hidden))
+    # What would be carried over a page's end.
+    ends = np.flatnonzero(layout.page[distance:] != layout.page[:-distance])
+    before[ends] = 0
+    after[ends + distance] = 0
+    own[distance:] += before[:-distance]
+    own[:-distance] += after[distance:]
+    return own
 
 
 def _gradients(
