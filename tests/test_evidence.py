@@ -21,6 +21,7 @@ from boilerplate.evidence.lines import Layout, read_lines
 from boilerplate.evidence.page import OFFSETS, WIDTHS, PageSums, neighbour_evidence, position_evidence, shifted
 from boilerplate.evidence.text import KINDS, hashed_ngrams
 from boilerplate.layers import Layer
+from boilerplate.ngram_table import NGramTable
 from boilerplate.text_model import CAPTION, EMBEDDING, HIDDEN, N_KINDS, TEXT_CLASSES, TextModel, ngram_rows
 
 BITS = 14
@@ -34,7 +35,7 @@ def layer(n_in: int, n_out: int) -> Layer:
 
 
 TEXT_MODEL = TextModel(
-    RNG.normal(size=(2**BITS, EMBEDDING + len(TEXT_CLASSES))).astype(np.float32),
+    NGramTable.of(RNG.normal(size=(2**BITS, EMBEDDING + len(TEXT_CLASSES))).astype(np.float32)),
     np.array([0.3, -0.2, 0.1], dtype=np.float32),
     RNG.normal(size=N_KINDS * EMBEDDING).astype(np.float32),
     layer(N_KINDS * EMBEDDING, HIDDEN),
@@ -288,10 +289,11 @@ class TestNGrams:
     def test_the_rows_that_are_trained_on_weigh_as_scores_do(self) -> None:
         batch = read_batch([STORY, "", "\x00\n---"])
         rows = ngram_rows(hashed_ngrams(batch.lines, batch.folded, batch.tokens, BITS))
+        table = TEXT_MODEL.table.weights
         scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
         assert rows.n_lines == batch.lines.n_lines
         for row, (start, end) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):
-            weights = TEXT_MODEL.table[rows.buckets[start:end], EMBEDDING:].sum(axis=0) / np.sqrt(max(end - start, 1))
+            weights = table[rows.buckets[start:end], EMBEDDING:].sum(axis=0) / np.sqrt(max(end - start, 1))
             found = scores.parts.reshape(-1, len(TEXT_CLASSES))[row]
             assert found == pytest.approx(weights, abs=1e-4)
 

@@ -19,6 +19,7 @@ from boilerplate.cleaning import DEFAULT_BODY_RECALL, keep_lines
 from boilerplate.evidence.assembly import Batch, batches, evidence_blocks, read_batch
 from boilerplate.labels import LABELS, Label
 from boilerplate.layers import Layer
+from boilerplate.ngram_table import NGramTable
 from boilerplate.network import Network, Networks, Standard
 from boilerplate.operating_point import CleaningCurve, threshold_at
 from boilerplate.pages import Line, labelled_lines
@@ -188,7 +189,7 @@ class Labeller(PageMethods):
             What `from_state` takes.
         """
         return {
-            "text_model": {**_plain(self.text_model), "table": self.text_model.table.astype(np.float16)},
+            "text_model": _plain(self.text_model),
             "rarity": self.rarity.astype(np.float16),
             "networks": {
                 "standard": self.networks.standard._asdict(),
@@ -217,7 +218,7 @@ class Labeller(PageMethods):
         """
         text = state["text_model"]
         text_model = TextModel(
-            text["table"].astype(np.float32),
+            NGramTable(**text["table"]),
             text["wide_bias"],
             text["embedding_bias"],
             Layer(**text["hidden"]),
@@ -256,6 +257,8 @@ def _plain(weights: TextModel | Network) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, Layer):
             return value._asdict()
+        if isinstance(value, NGramTable):
+            return {"values": value.values, "scale": value.scale}
         return [plain(item) for item in value] if isinstance(value, list) else value
 
     return {name: plain(value) for name, value in weights._asdict().items()}

@@ -61,13 +61,19 @@ class Network(NamedTuple):
         -------
         float32 array of shape (n_lines, n_labels)
         """
-        hidden = np.maximum(product(evidence, self.first.weights) + self.first.bias, 0)
+        hidden = product(evidence, self.first.weights)
+        hidden += self.first.bias
+        np.maximum(hidden, 0, out=hidden)
         filled = layout.without_empty_pages()
-        of_page = np.maximum(product(_page_summary(hidden, filled), self.page.weights) + self.page.bias, 0)
-        hidden += of_page[filled.page]
+        of_page = product(_page_summary(hidden, filled), self.page.weights)
+        of_page += self.page.bias
+        hidden += np.maximum(of_page, 0, out=of_page)[filled.page]
         for number, layer in enumerate(self.further):
-            hidden += np.maximum(_convolve(hidden, layout, layer, 2**number), 0)
-        scores: NDArray[np.float32] = product(hidden, self.output.weights) + self.output.bias
+            added = _product_around(hidden, layout, 2**number, layer.weights)
+            added += layer.bias
+            hidden += np.maximum(added, 0, out=added)
+        scores = product(hidden, self.output.weights)
+        scores += self.output.bias
         return scores
 
 
@@ -214,23 +220,26 @@ def _page_summary(hidden: NDArray[np.float32], layout: Layout) -> NDArray[np.flo
     return np.concatenate([means, np.maximum.reduceat(hidden, starts, axis=0)], axis=1)
 
 
-def _convolve(hidden: NDArray[np.float32], layout: Layout, layer: Layer, distance: int) -> NDArray[np.float32]:
-    """What a layer says of the line `distance` before, the line itself and the line `distance` after, together."""
-    n_hidden = hidden.shape[1]
-    # One product for all three, of each line once; then the outer two move to the line that they are about.
-    side_by_side = layer.weights.reshape(3, n_hidden, -1).transpose(1, 0, 2).reshape(n_hidden, -1)
-    before, own, after = np.split(product(hidden, side_by_side), 3, axis=1)
-    out: NDArray[np.float32] = own + layer.bias
-    if distance < len(hidden):
-        same = (layout.page[distance:] == layout.page[:-distance]).astype(np.float32)[:, None]
-        out[distance:] += before[:-distance] * same
-        out[:-distance] += after[distance:] * same
-    return out
-
-
 def _around(hidden: NDArray[np.float32], layout: Layout, distance: int) -> NDArray[np.float32]:
     """The units of the line `distance` before, of the line itself, and of the line `distance` after, side by side."""
     return np.concatenate([shifted(hidden, layout, -distance), hidden, shifted(hidden, layout, distance)], axis=1)
+
+
+def _product_around(
+    hidden: NDArray[np.float32], layout: Layout, distance: int, weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``_around(...) @ weights`` without its copies: first multiplied, then shifted."""
+    n_hidden = hidden.shape[1]
+    # The weights for the line before, itself, and the line after, side by side.
+    parts = product(hidden, np.concatenate(np.split(weights, 3), axis=1))
+    before, own, after = (parts[:, start : start + n_hidden] for start in range(0, 3 * n_hidden, n_hidden))
+    # What would be carried over a page's end.
+    ends = np.flatnonzero(layout.page[distance:] != layout.page[:-distance])
+    before[ends] = 0
+    after[ends + distance] = 0
+    own[distance:] += before[:-distance]
+    own[:-distance] += after[distance:]
+    return own
 
 
 def _gradients(

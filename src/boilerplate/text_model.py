@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from boilerplate.calibration import softmax
 from boilerplate.evidence.lines import Lines, segments
-from boilerplate.evidence.text import KINDS, NGrams, Tokens, hashed_ngrams
+from boilerplate.evidence.text import KINDS, NGrams, Tokens
 from boilerplate.labels import INDEX
 from boilerplate.layers import Layer, keep_mask, product, softmax_error, start_weights
+from boilerplate.ngram_table import NGramTable
 from boilerplate.optimiser import Adam
 from boilerplate.pretrained import start_embedding
 
@@ -84,8 +85,8 @@ class NGramRows(NamedTuple):
 class TextModel(NamedTuple):
     """The wide and the deep model, over one table of n-grams."""
 
-    table: NDArray[np.float32]
-    """Embedding of each bucket, then the wide model's weights: shape (2 ** bits, EMBEDDING + n_text_classes)."""
+    table: NGramTable
+    """Embedding of each bucket, then the wide model's weights: `EMBEDDING` + n_text_classes columns."""
     wide_bias: NDArray[np.float32]
     embedding_bias: NDArray[np.float32]
     """Shape (n_kinds * EMBEDDING,)."""
@@ -95,7 +96,7 @@ class TextModel(NamedTuple):
     @property
     def bits(self) -> int:
         """Base-two logarithm of the number of hash buckets."""
-        return len(self.table).bit_length() - 1
+        return self.table.bits
 
     def scores(self, lines: Lines, folded: NDArray[np.uint32], tokens: Tokens) -> TextScores:
         """Score lines.
@@ -113,10 +114,7 @@ class TextModel(NamedTuple):
         -------
         TextScores
         """
-        sums = np.stack(
-            [self._sums(ngrams) for ngrams in hashed_ngrams(lines, folded, tokens, self.bits)],
-            axis=1,
-        )
+        sums = self.table.means(lines, folded, tokens)
         parts = sums[:, :, EMBEDDING:]
         wide = softmax(parts.sum(axis=1) + self.wide_bias)
         embedded = sums[:, :, :EMBEDDING].reshape(lines.n_lines, N_KINDS * EMBEDDING)
@@ -124,17 +122,6 @@ class TextModel(NamedTuple):
         units = np.maximum(product(units, self.hidden.weights) + self.hidden.bias, 0)
         deep = softmax(product(units, self.output.weights) + self.output.bias)
         return TextScores(parts.reshape(lines.n_lines, N_KINDS * N_CLASSES), wide, deep)
-
-    def _sums(self, ngrams: NGrams) -> NDArray[np.float32]:
-        """Weighted sum of the table's rows for each line."""
-        import scipy.sparse as sp
-
-        # As a sparse matrix of ones: its product with the table needs no copy of the rows.
-        ones = np.ones(len(ngrams.buckets), dtype=np.float32)
-        matrix = sp.csr_matrix((ones, ngrams.buckets, ngrams.starts), shape=(len(ngrams.starts) - 1, len(self.table)))
-        sums: NDArray[np.float32] = matrix @ self.table
-        sums /= np.sqrt(np.maximum(np.diff(ngrams.starts), 1)).astype(np.float32)[:, None]
-        return sums
 
 
 def ngram_rows(ngrams: Sequence[NGrams]) -> NGramRows:
@@ -201,9 +188,7 @@ def fit_text_model(
     """
     wide, wide_bias = _fit_wide(rows, labels, weights, bits, inverse_penalty, iterations)
     embedding, embedding_bias, hidden, output = _fit_deep(rows, labels, weights, bits, epochs, seed)
-    # Rounded as it is saved.
-    table = np.concatenate([embedding, wide], axis=1).astype(np.float16).astype(np.float32)
-    return TextModel(table, wide_bias, embedding_bias, hidden, output)
+    return TextModel(NGramTable.of(np.concatenate([embedding, wide], axis=1)), wide_bias, embedding_bias, hidden, output)
 
 
 def _fit_wide(

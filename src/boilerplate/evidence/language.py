@@ -49,10 +49,7 @@ _CANDIDATES: Final = 3
 _MIN_PROBABILITY: Final = 0.02
 """Less probable languages count as out of the question, which spares the identifier most of its search."""
 _UNKNOWN: Final = -1.0
-_IS_LETTER: Final = np.isin(
-    np.arange(256), (CharClass.UPPER, CharClass.LOWER, CharClass.LETTER, CharClass.UNSPACED, CharClass.MARK)
-)
-"""By class."""
+_LETTERS: Final = (CharClass.UPPER, CharClass.LOWER, CharClass.LETTER, CharClass.UNSPACED, CharClass.MARK)
 
 Identify = Callable[[str], list[tuple[str, float]]]
 
@@ -120,7 +117,7 @@ def language_evidence(lines: Lines, caption: NDArray, known: NDArray) -> NDArray
     """
     if not lines.n_lines:
         return np.zeros((0, len(NAMES)), dtype=np.float32)
-    letters = np.add.reduceat(_IS_LETTER[lines.classes], lines.starts[:-1], dtype=np.int64)
+    letters = lines.counts.classes[:, _LETTERS].sum(axis=1)
     probable = (caption > MIN_CAPTION) | ((caption > MIN_STRANGE_CAPTION) & (known < MAX_KNOWN))
     asked = probable & (letters >= MIN_LETTERS)
     own = np.full(lines.n_lines, _UNKNOWN)

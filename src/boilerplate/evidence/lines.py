@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from types import ModuleType
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boilerplate.evidence.characters import CharClass, classify
+from boilerplate.evidence.characters import N_CLASSES, CharClass, classify, tables
+from boilerplate.kernel import compiled
 from boilerplate.pages import normalise_newlines
 
 HEAD: Final = 128
@@ -23,6 +26,8 @@ and a bounded view keeps the cost of a line of 10 MB in bounds."""
 
 MAX_MARKER: Final = 6
 """Longest run of bullet characters that is taken for a list or heading marker (Markdown has six heading levels)."""
+
+_LETTERED: Final = (CharClass.UPPER, CharClass.LOWER, CharClass.LETTER, CharClass.MARK)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,16 @@ class Layout:
         )
 
 
+class Counts(NamedTuple):
+    """What each line's viewed characters are."""
+
+    classes: NDArray[np.int64]
+    """Characters of each `CharClass`: shape (n_lines, N_CLASSES)."""
+    words: NDArray[np.int64]
+    """Runs of letters; the letters in them; runs that begin with a capital, and those with a second one behind it:
+    shape (n_lines, 4)."""
+
+
 @dataclass(frozen=True)
 class Lines(Layout):
     """The non-blank lines of a batch of pages.
@@ -79,6 +94,17 @@ class Lines(Layout):
     """Code points of the viewed characters: shape (n_chars,)."""
     classes: NDArray[np.uint8]
     """Their `CharClass`: shape (n_chars,)."""
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Characters and words of each line, counted once."""
+        kernel = compiled()
+        if kernel is None:
+            return _counts(self)
+        classes = np.empty((self.n_lines, N_CLASSES), dtype=np.int64)
+        words = np.empty((self.n_lines, 4), dtype=np.int64)
+        kernel.count_classes(self.classes, self.starts, classes, words)
+        return Counts(classes, words)
 
 
 def segments(lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -112,12 +138,39 @@ def read_lines(texts: Sequence[str]) -> Lines:
     normal = [normalise_newlines(text) for text in texts]
     raw = "\n".join(normal).encode("utf-32-le", "surrogatepass")
     codes = np.frombuffer(raw, dtype="<u4").astype(np.uint32, copy=False)
-    classes = classify(codes)
+    rows_per_page = np.array([text.count("\n") + 1 for text in normal], dtype=np.int64)
+    kernel = compiled()
+    return _cut(codes, rows_per_page) if kernel is None else _cut_compiled(kernel, codes, rows_per_page)
 
+
+def _cut_compiled(kernel: ModuleType, codes: NDArray[np.uint32], rows_per_page: NDArray[np.int64]) -> Lines:
+    class_table = tables().classes
+    found = np.empty((8, rows_per_page.sum()), dtype=np.int64)
+    n_lines = kernel.find_lines(codes, class_table, rows_per_page, *found, MAX_MARKER)
+    page, number, blank_before, blank_after, indent, marker, length, first = found[:, :n_lines]
+    starts = _starts(np.minimum(length, HEAD + TAIL))
+    viewed, classes = np.empty(starts[-1], dtype=np.uint32), np.empty(starts[-1], dtype=np.uint8)
+    kernel.view_lines(codes, class_table, first, length, starts, viewed, classes, HEAD)
+    return Lines(
+        page_starts=np.searchsorted(page, np.arange(len(rows_per_page) + 1)),
+        page=page,
+        number=number,
+        blank_before=blank_before,
+        blank_after=blank_after,
+        indent=indent,
+        marker=marker,
+        length=length,
+        starts=starts,
+        codes=viewed,
+        classes=classes,
+    )
+
+
+def _cut(codes: NDArray[np.uint32], rows_per_page: NDArray[np.int64]) -> Lines:
+    classes = classify(codes)
     newline = np.flatnonzero(codes == ord("\n"))
     row_start = np.concatenate([[0], newline + 1])
     row_end = np.concatenate([newline, [len(codes)]])
-    rows_per_page = np.array([text.count("\n") + 1 for text in normal], dtype=np.int64)
     row_page, row_number = segments(rows_per_page)
     if not len(row_page):
         row_start, row_end = row_start[:0], row_end[:0]
@@ -142,7 +195,7 @@ def read_lines(texts: Sequence[str]) -> Lines:
     line, position = segments(view_length)
     skipped = np.where(position >= HEAD, length[line] - view_length[line], 0)
     source = first[line] + position + skipped
-    page_starts = np.concatenate([[0], np.cumsum(np.bincount(page, minlength=len(normal)))])
+    page_starts = _starts(np.bincount(page, minlength=len(rows_per_page)))
     blank_before, blank_after = _blank_runs(page, number, rows_per_page)
     return Lines(
         page_starts=page_starts,
@@ -153,10 +206,16 @@ def read_lines(texts: Sequence[str]) -> Lines:
         indent=indent,
         marker=marker,
         length=length,
-        starts=np.concatenate([[0], np.cumsum(view_length)]),
+        starts=_starts(view_length),
         codes=codes[source],
         classes=classes[source],
     )
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
 
 
 def _marker_length(classes: NDArray[np.uint8], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -186,3 +245,18 @@ def _blank_runs(
     after = np.concatenate([number[1:], [0]]) - number - 1
     after[closes] = rows_per_page[page[closes]] - number[closes] - 1
     return before, after
+
+
+def _counts(lines: Lines) -> Counts:
+    classes, n_lines = lines.classes, lines.n_lines
+    line = np.repeat(np.arange(n_lines), np.diff(lines.starts))
+    of_class = np.bincount(line * N_CLASSES + classes, minlength=n_lines * N_CLASSES).reshape(n_lines, N_CLASSES)
+    lettered = np.isin(np.arange(N_CLASSES), _LETTERED)[classes]
+    opens = lettered.copy()
+    opens[1:] &= ~lettered[:-1]
+    opens[lines.starts[:-1]] = lettered[lines.starts[:-1]]
+    capital = opens & (classes == CharClass.UPPER)
+    second = np.zeros(len(classes), dtype=bool)
+    second[:-1] = capital[:-1] & (classes[1:] == CharClass.UPPER) & ~opens[1:]
+    words = [np.bincount(line[chosen], minlength=n_lines) for chosen in (opens, lettered, capital, second)]
+    return Counts(of_class, np.stack(words, axis=1))

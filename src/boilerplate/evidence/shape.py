@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from boilerplate.evidence.characters import N_CLASSES, CharClass
+from boilerplate.evidence.characters import CharClass
 from boilerplate.evidence.lines import Lines
 
 _EDGE_CLASSES: Final = (
@@ -52,25 +52,9 @@ def shape_evidence(lines: Lines) -> NDArray[np.float32]:
     -------
     float32 array of shape (n_lines, len(NAMES))
     """
-    n_lines = lines.n_lines
-    classes = lines.classes
+    classes, n_lines = lines.classes, lines.n_lines
+    counts, (words, letters, capitalised, capitals) = lines.counts.classes, lines.counts.words.T
     viewed = np.diff(lines.starts)
-    line = np.repeat(np.arange(n_lines), viewed)
-    counts = np.bincount(line * N_CLASSES + classes, minlength=n_lines * N_CLASSES).reshape(n_lines, N_CLASSES)
-
-    lettered = (
-        (classes == CharClass.UPPER)
-        | (classes == CharClass.LOWER)
-        | (classes == CharClass.LETTER)
-        | (classes == CharClass.MARK)
-    )
-    opens = lettered.copy()
-    opens[1:] &= ~lettered[:-1]
-    opens[lines.starts[:-1]] = lettered[lines.starts[:-1]]
-    capital = opens & (classes == CharClass.UPPER)
-    second_upper = np.zeros(len(classes), dtype=bool)
-    second_upper[:-1] = capital[:-1] & (classes[1:] == CharClass.UPPER) & ~opens[1:]
-    words = np.bincount(line[opens], minlength=n_lines)
     safe_words = np.maximum(words, 1)
 
     first = classes[lines.starts[:-1]] if n_lines else classes[:0]
@@ -79,10 +63,10 @@ def shape_evidence(lines: Lines) -> NDArray[np.float32]:
     columns = [
         np.log1p(lines.length),
         np.log1p(words),
-        np.bincount(line[lettered], minlength=n_lines) / safe_words,
+        letters / safe_words,
         *(counts / np.maximum(viewed, 1)[:, None]).T,
-        np.bincount(line[capital], minlength=n_lines) / safe_words,
-        np.bincount(line[second_upper], minlength=n_lines) / safe_words,
+        capitalised / safe_words,
+        capitals / safe_words,
         np.log1p(inner_ends),
         np.log1p(counts[:, CharClass.COMMA]),
         *(first == edge for edge in _EDGE_CLASSES),

@@ -13,6 +13,7 @@ used:
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from boilerplate.evidence.characters import CharClass
 from boilerplate.evidence.lines import Lines, segments
+from boilerplate.kernel import compiled
 
 CHAR_ORDERS: Final = (2, 3, 4, 5)
 SHAPE_ORDERS: Final = (1, 2, 3, 4)
@@ -79,6 +81,21 @@ def tokenise(lines: Lines, folded: NDArray[np.uint32]) -> Tokens:
     -------
     Tokens
     """
+    kernel = compiled()
+    return _tokenise(lines, folded) if kernel is None else _tokenise_compiled(kernel, lines, folded)
+
+
+def _tokenise_compiled(kernel: ModuleType, lines: Lines, folded: NDArray[np.uint32]) -> Tokens:
+    n_chars = len(folded)
+    starts = np.empty(lines.n_lines + 1, dtype=np.int64)
+    line = np.empty(n_chars, dtype=np.int64)
+    hashes, shapes = np.empty(n_chars, dtype=np.uint32), np.empty(n_chars, dtype=np.uint32)
+    is_word = np.empty(n_chars, dtype=bool)
+    count = kernel.tokenise(folded, lines.classes, lines.starts, starts, line, hashes, shapes, is_word)
+    return Tokens(starts, line[:count], hashes[:count], shapes[:count], is_word[:count])
+
+
+def _tokenise(lines: Lines, folded: NDArray[np.uint32]) -> Tokens:
     classes = lines.classes
     n_chars = len(classes)
     is_word_class = np.zeros(256, dtype=bool)
