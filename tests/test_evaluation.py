@@ -222,7 +222,7 @@ class TestBootstrap:
     def test_many_sites_are_resampled_in_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sites = random_sites(np.random.default_rng(5), 30)
         whole = bootstrap_macro_f1(sites, n_resamples=50)
-        monkeypatch.setattr("boilerplate.evaluation._MAX_WEIGHTS", 7 * 30)
+        monkeypatch.setattr("boilerplate.evaluation.intervals._MAX_WEIGHTS", 7 * 30)
         assert bootstrap_macro_f1(sites, n_resamples=50) == whole
 
     @pytest.mark.parametrize("n_sites", [0, 1])
@@ -353,7 +353,7 @@ class TestEvaluatePages:
 
     def test_breakdowns_by_hand(self) -> None:
         result = evaluate_pages(*three_pages())
-        assert list(result.breakdowns) == ["scraper", "lang", "site"]
+        assert list(result.breakdowns) == ["scraper", "lang", "length", "position", "site"]
         english, czech = result.breakdowns["lang"]
         assert (english.key, english.pages, english.lines) == ("en", 2, 5)
         assert english.accuracy == pytest.approx(3 / 5)
@@ -401,7 +401,7 @@ class TestEvaluatePages:
         assert (result.pages, result.sites, result.lines) == (0, 0, 0)
         assert math.isnan(result.macro_f1)
         assert math.isnan(result.flawless_pages)
-        assert result.breakdowns == {"scraper": [], "lang": [], "site": []}
+        assert result.breakdowns == {"scraper": [], "lang": [], "length": [], "position": [], "site": []}
 
     def test_one_site_has_no_interval(self) -> None:
         result = evaluate_pages([page([BODY], site="s"), page([PROMO], site="s")], [[BODY], [PROMO]])
@@ -447,16 +447,17 @@ class TestEvaluatePages:
         body = [[0.9, 0.3, 0.6], [0.5, 0.2]]
         probabilities = [np.array([[share, 0, 0, 1 - share] for share in page]) for page in body]
         result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.3)
-        assert result.characters == CharacterRates(10 / 17, 5 / 8, 17, 8)
-        assert result.cleaned == CharacterRates(1.0, 5 / 8, 17, 8), "a line at the threshold stays"
+        assert result.characters == CharacterRates(10 / 17, 5 / 8, 17, 8, 10 / 13)
+        assert result.cleaned == CharacterRates(1.0, 5 / 8, 17, 8, 17 / 20), "a line at the threshold stays"
         assert result.to_dict()["cleaned"] == {
             "body_kept": 1.0,
             "other_removed": 5 / 8,
             "body_characters": 17,
             "other_characters": 8,
+            "kept_is_body": 17 / 20,
         }
         result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.7)
-        assert result.cleaned == CharacterRates(4 / 17, 1.0, 17, 8)
+        assert result.cleaned == CharacterRates(4 / 17, 1.0, 17, 8, 1.0)
         without = evaluate_pages(pages, predicted, probabilities)
         assert without.cleaned is without.to_dict()["cleaned"] is None
         with pytest.raises(ValueError, match="threshold of cleaning needs probabilities"):
@@ -506,7 +507,7 @@ class TestToDict:
 
     def test_fields(self) -> None:
         fields = self.evaluations()[-1].to_dict()
-        assert fields["schema"] == SCHEMA == "boilerplate-evaluation/1"
+        assert fields["schema"] == SCHEMA == "boilerplate-evaluation/2"
         assert fields["confusion"]["promo"] == {"body": 1, "caption": 0, "foreign-caption": 0, "promo": 1}
         assert fields["labels"]["foreign-caption"] == {
             "precision": None,

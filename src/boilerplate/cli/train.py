@@ -135,7 +135,7 @@ def training_summary(pages: list[AnnotatedPage]) -> dict[str, Any]:
 
 
 def held_out_scores(evaluation: Any) -> dict[str, Any]:
-    """What the manifest says of the scores on held-out sites: the evaluation without its breakdown by site."""
+    """What the manifest says of the scores on held-out sites: the evaluation without what is as long as the data."""
     scores: dict[str, Any] = evaluation.to_dict()
     breakdowns = {name: rows for name, rows in scores["breakdowns"].items() if name != "site"}
     return {**scores, "breakdowns": breakdowns}
