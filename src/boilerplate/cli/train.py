@@ -56,7 +56,8 @@ def train(
     boilerplate train my-pages/ -o my.joblib
     boilerplate score scrape.txt --model my.joblib
     """
-    from boilerplate.cli.view import console, scores_table
+    from boilerplate.cli.evaluation_view import scores_table
+    from boilerplate.cli.view import console
     from boilerplate.evaluation import evaluate_pages
     from boilerplate.labels import LABELS
     from boilerplate.model import LineClassifier
