@@ -34,7 +34,7 @@ def article_extractors() -> dict[str, Extract]:
         return trafilatura.extract(page["html"]) or ""
 
     def by_resiliparse(page: Page) -> str:
-        return str(extract_plain_text(page["html"], main_content=True))
+        return str(extract_plain_text(page["html"], main_content=True, alt_texts=False))
 
     def by_readability(page: Page) -> str:
         # It gives HTML, of which another library makes text.
@@ -52,8 +52,8 @@ def article_extractors() -> dict[str, Extract]:
     return {
         f"trafilatura {version('trafilatura')}": by_trafilatura,
         f"trafilatura {version('trafilatura')}, favor_recall": timed["trafilatura"],
-        f"resiliparse {version('resiliparse')}, main content": by_resiliparse,
-        f"resiliparse {version('resiliparse')}, main content, alt texts": timed["resiliparse"],
+        f"resiliparse {version('resiliparse')}, main content, no alt texts": by_resiliparse,
+        f"resiliparse {version('resiliparse')}, main content": timed["resiliparse"],
         f"readability-lxml {version('readability-lxml')}": by_readability,
         f"newspaper4k {version('newspaper4k')}": by_newspaper,
         f"jusText {version('jusText')}": timed["jusText"],
