@@ -169,7 +169,7 @@ def evaluate(
                 lines=new.lines,
                 evaluation=new.evaluation,
                 model=model_summary(new, pages),
-                data=[path.name or str(path) for path in data],
+                data=["/".join(path.parts[-2:]) for path in data],
                 baseline=None if old is None else old.lines,
                 baseline_model=None if old is None else model_summary(old, pages),
                 comparison=comparison,
@@ -241,7 +241,7 @@ def judge(
     evaluation = evaluate_lines(
         lines, cleaning_threshold=model.cleaning_threshold(), n_resamples=resamples, random_state=seed
     )
-    return Judged("shipped model" if path is None else path.name, manifest, lines, evaluation)
+    return Judged("the shipped model" if path is None else path.name, manifest, lines, evaluation)
 
 
 def compared(new: Judged, old: Judged, resamples: int, seed: int) -> Comparison:

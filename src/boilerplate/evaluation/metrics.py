@@ -16,7 +16,7 @@ from boilerplate.evaluation.scores import count_confusions, f1_of, macro_f1_of, 
 from boilerplate.labels import LABELS
 
 METRICS: Final[dict[str, str]] = {
-    "macro-f1": "mean F1 of the labels",
+    "macro-f1": "macro-F1, the mean over the labels",
     "accuracy": "lines labelled right",
     "flawless-pages": "pages without an error",
     **{
@@ -24,12 +24,12 @@ METRICS: Final[dict[str, str]] = {
         for label in LABELS
         for score, shown in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
     },
-    "text-recall": "characters of body kept, by the most probable label",
-    "text-precision": "kept characters that are body, by the most probable label",
-    "text-noise-removed": "other characters removed, by the most probable label",
-    "clean-recall": "characters of body kept by clean",
-    "clean-precision": "characters kept by clean that are body",
-    "clean-noise-removed": "other characters removed by clean",
+    "text-recall": "body characters kept, most probable labels",
+    "text-precision": "kept characters that are body, most probable labels",
+    "text-noise-removed": "other characters removed, most probable labels",
+    "clean-recall": "body characters kept, clean",
+    "clean-precision": "kept characters that are body, clean",
+    "clean-noise-removed": "other characters removed, clean",
 }
 """Names and meanings, in the order of every array of figures. All are shares between 0 and 1; more is better."""
 

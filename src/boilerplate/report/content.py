@@ -112,7 +112,13 @@ def report_content(
         "worst": _worst(excerpts),
         "n_worst": int((lines.wrong_of_page > 0).sum()),
         "pairs": [
-            {"given": given, "predicted": predicted, "count": _pair_count(evaluation, given, predicted), "shown": shown}
+            {
+                "given": given,
+                "predicted": predicted,
+                "count": _pair_count(evaluation, given, predicted),
+                "most": MAX_PER_PAIR,
+                "shown": shown,
+            }
             for (given, predicted), shown in excerpts.by_pair(MAX_PER_PAIR).items()
         ],
         "n_wrong": int(lines.wrong.sum()),

@@ -50,6 +50,8 @@ class ShownLine:
         What the baseline said.
     confidence : float
         Probability of the predicted label.
+    sought : bool
+        Whether the excerpt is about this line; the others are around it.
     """
 
     skipped: int
@@ -59,6 +61,7 @@ class ShownLine:
     predicted: Label
     baseline: Label | None
     confidence: float
+    sought: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class Excerpts:
                     predicted=LABELS[self.lines.predicted[line]],
                     baseline=None if self.baseline is None else LABELS[self.baseline.predicted[line]],
                     confidence=float(self.confidence[line]),
+                    sought=line in wanted,
                 )
             )
             before = line
@@ -187,8 +191,12 @@ class Excerpts:
             of_pair = wrong[pair == number]
             if len(of_pair):
                 best = of_pair[np.argsort(-self.confidence[of_pair], kind="stable")][:most]
+                # Lines of one page share an excerpt.
+                by_page: dict[int, list[int]] = {}
+                for line in best.tolist():
+                    by_page.setdefault(int(self.lines.page[line]), []).append(line)
                 key = (LABELS[number // N_LABELS], LABELS[number % N_LABELS])
-                found[key] = [self.around(int(self.lines.page[line]), [line]) for line in best.tolist()]
+                found[key] = [self.around(page, chosen) for page, chosen in by_page.items()]
         return found
 
     def listed(self, budget: int = MAX_BYTES) -> tuple[list[dict[str, Any]], int]:
@@ -243,7 +251,7 @@ class Excerpts:
         return list(pages.values()), int(self.lines.wrong[listed].sum())
 
     def _by_turns(self) -> Sequence[int]:
-        """Lines that matter, wrong ones first: the surest of each pair of labels, then the second of each, and so on."""
+        """Lines that matter, wrong ones first: the surest of each pair of labels, then the second, and so on."""
         chosen = np.flatnonzero(self.matters)
         # Among equally sure lines the order of the pages decides.
         chosen = chosen[np.argsort(-self.confidence[chosen], kind="stable")]

@@ -55,6 +55,19 @@
     unsure: (a, b) => a.sure - b.sure,
     page: () => 0,
   };
+  const near = (a, b) => a.page === b.page && b.row[PLACE] - a.row[PLACE] <= 2 * CONTEXT;
+
+  // Lines close to each other on a page share a card, which stands where the first of them in this order would.
+  function clusters(chosen, order) {
+    const runs = [];
+    for (const line of chosen) {
+      const run = runs.at(-1);
+      if (run && near(run.at(-1), line)) run.push(line);
+      else runs.push([line]);
+    }
+    const first = new Map(runs.map((run) => [run, [...run].sort(order)[0]]));
+    return runs.sort((a, b) => order(first.get(a), first.get(b)));
+  }
 
   // ---- filters: those of the form, and those that only links set ----
 
@@ -141,13 +154,14 @@
 
   function update(remember) {
     const order = ORDERS[form.elements.sort.value];
-    matching = lines.filter(predicate()).sort(order);
+    const chosen = lines.filter(predicate());
+    matching = clusters(chosen, order);
     found.replaceChildren();
     shown = 0;
     showMore();
-    const total = matching.length.toLocaleString("en");
-    document.getElementById("found-count").textContent = matching.length
-      ? `${total} line${matching.length === 1 ? "" : "s"} found.`
+    const total = chosen.length.toLocaleString("en");
+    document.getElementById("found-count").textContent = chosen.length
+      ? `${total} line${chosen.length === 1 ? "" : "s"} found.`
       : "No line found with these filters.";
     const extra = document.getElementById("extra");
     extra.replaceChildren();
@@ -203,18 +217,22 @@
     const text = make("span", "words", ...(isSought ? marked(row[TEXT]) : [row[TEXT]]));
     text.dir = "auto";
     if (/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/.test(page.lang)) text.lang = page.lang;
-    return make("li", wrong || isSought ? "wrong" : "right", make("span", "number", String(row[NUMBER])), labels, text);
+    const state = `${wrong ? "wrong" : "right"}${isSought ? " sought" : ""}`;
+    return make("li", state, make("span", "number", String(row[NUMBER])), labels, text);
   }
 
-  function card({ page, at }) {
+  function card(run) {
+    const { page } = run[0];
+    const sought = new Set(run.map((line) => line.at));
+    const places = run.map((line) => line.row[PLACE]);
     const source = make("span", "source", make("b", "", page.id));
     for (const part of [page.site === page.id ? "" : page.site, page.lang, page.scraper]) {
       if (part) source.append(" ", make("span", "", part));
     }
     const list = make("ol", "excerpt");
-    const place = page.rows[at][PLACE];
     page.rows.forEach((row, number) => {
-      if (Math.abs(row[PLACE] - place) <= CONTEXT) list.append(lineItem(page, row, number === at));
+      const isNear = places.some((place) => Math.abs(row[PLACE] - place) <= CONTEXT);
+      if (isNear) list.append(lineItem(page, row, sought.has(number)));
     });
     return make("article", "found", make("header", "", source), list);
   }
@@ -223,7 +241,7 @@
     found.append(...matching.slice(shown, shown + STEP).map(card));
     shown = Math.min(shown + STEP, matching.length);
     more.hidden = shown >= matching.length;
-    more.textContent = `Show more (${(matching.length - shown).toLocaleString("en")} left)`;
+    more.textContent = "Show more";
   }
 
   more.addEventListener("click", () => {
