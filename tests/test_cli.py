@@ -42,7 +42,7 @@ from boilerplate.labels import LABELS
 from boilerplate.pages import labelled_lines, normalise_newlines
 from boilerplate.persistence import shipped_path
 
-COMMANDS = ("score", "clean", "train", "evaluate", "inspect", "convert")
+COMMANDS = ("score", "clean", "train", "evaluate", "audit", "inspect", "convert")
 DATE = "2024-05-31"
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and terminals of Unix")
