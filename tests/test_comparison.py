@@ -87,10 +87,8 @@ class TestCompare:
         # Sites from easy to hopeless; the new model is right on one line more of each.
         n_lines = 21
         pages = pages_of(*([BODY] * n_lines for _ in range(n_lines - 1)))
-        old = predicted_lines(pages, [[BODY] * right + [PROMO] * (n_lines - right) for right in range(n_lines - 1)])
-        new = predicted_lines(
-            pages, [[BODY] * (right + 1) + [PROMO] * (n_lines - right - 1) for right in range(n_lines - 1)]
-        )
+        rows = [[BODY] * right + [PROMO] * (n_lines - right) for right in range(n_lines)]
+        old, new = predicted_lines(pages, rows[:-1]), predicted_lines(pages, rows[1:])
         accuracy = compare(new, old).differences["accuracy"]
         assert (accuracy.low, accuracy.high) == pytest.approx((1 / n_lines, 1 / n_lines))
         assert accuracy.verdict == "better"
