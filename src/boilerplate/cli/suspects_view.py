@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,6 +15,9 @@ from boilerplate.labels import COLOURS
 if TYPE_CHECKING:
     from boilerplate.audit import Suspect
     from boilerplate.corpus import AnnotatedPage
+
+MAX_NEIGHBOUR: Final = 160
+"""Characters of a line that is shown for context."""
 
 
 def suspects_view(pages: Sequence[AnnotatedPage], suspects: Sequence[Suspect], reach: int) -> RenderableType:
@@ -39,7 +42,7 @@ def suspects_view(pages: Sequence[AnnotatedPage], suspects: Sequence[Suspect], r
         before, after = context(page, suspect.number, reach)
         table = Table(box=None, padding=(0, 1), show_header=False, pad_edge=False)
         table.add_column(justify="right", no_wrap=True, min_width=5)
-        table.add_column(no_wrap=True, min_width=21)
+        table.add_column(no_wrap=True, min_width=23)
         table.add_column(overflow="fold")
         for line in before:
             table.add_row(*_neighbour(line))
@@ -61,6 +64,11 @@ def suspects_view(pages: Sequence[AnnotatedPage], suspects: Sequence[Suspect], r
 
 
 def _neighbour(line: dict[str, Any]) -> tuple[Text, Text, Text]:
-    cells = (str(line["number"]), line["label"], printable(line["text"]))
+    shown = printable(line["text"])
+    cells = (
+        str(line["number"]),
+        line["label"],
+        shown if len(shown) <= MAX_NEIGHBOUR else shown[: MAX_NEIGHBOUR - 1] + "…",
+    )
     number, label, text = (Text(cell, style="dim") for cell in cells)
     return number, label, text
