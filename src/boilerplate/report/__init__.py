@@ -83,4 +83,4 @@ def write_report(
         title=title,
         note=note,
     )
-    file.write(render(content).encode("utf-8"))
+    file.write(render(content).encode("utf-8", "replace"))

@@ -20,6 +20,7 @@ from boilerplate.report.excerpts import Excerpts, shown_text
 if TYPE_CHECKING:
     from boilerplate.learning_curve import LearningCurvePoint
 
+MAX_NOTE: Final = 2000
 MAX_ROWS: Final = 60
 """Rows of a table by scraper, language or site."""
 MAX_WORST: Final = 20
@@ -38,6 +39,13 @@ ERROR_COUNTS: Final = ((0, 0), (1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, N
 """Least and most wrong lines of each row of the table of pages."""
 KEPT_SHARES: Final = (1.0, 0.99, 0.95, 0.9)
 
+_MODEL: Final[dict[str, Any]] = {
+    "state_digest": None,
+    "created": None,
+    "training_pages": None,
+    "training_sites": None,
+    "trained_on_these_pages": None,
+}
 _CARDS: Final = (
     ("macro-f1", "Macro-F1", "mean F1 of the labels"),
     ("accuracy", "Lines right", "share of all lines"),
@@ -87,11 +95,8 @@ def report_content(
     listed, n_listed = excerpts.listed()
     return {
         "title": shown_text(title, 200) if title else f"Evaluation of {name}",
-        "note": note,
-        "model": {"state_digest": None, "created": None, "training_pages": None, "training_sites": None}
-        | {"trained_on_these_pages": None}
-        | model
-        | {"name": name},
+        "note": shown_text(note, MAX_NOTE) if note else None,
+        "model": _MODEL | model | {"name": name},
         "baseline_name": None if baseline_model is None else shown_text(baseline_model["name"], 200),
         "data": [shown_text(part, 200) for part in data],
         "evaluation": evaluation,
