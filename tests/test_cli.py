@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -974,6 +975,11 @@ class TestInspect:
         assert (manifest["training"]["pages"], manifest["training"]["sites"]) == (12, 12)
         assert manifest["training"]["lines"] == {label: lines.count(label) for label in LABELS}
         assert sum(manifest["training"]["languages"].values()) == 12
+        # Neither where the model went nor how many cores there were.
+        assert manifest["training"]["command"] == shlex.join(
+            ["boilerplate", "train", str(trained.folder), "--folds", "2"]
+        )
+        assert (manifest["training"]["unreviewed_pages"], manifest["training"]["unreviewed_weight"]) == (0, 0.2)
         assert manifest["scores"]["lines"] == len(lines)
         assert manifest["libraries"]["boilerplate"] == boilerplate.__version__
 
