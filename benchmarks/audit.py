@@ -8,7 +8,7 @@ be perfect.
 
 usage: python benchmarks/audit.py [--parts data corpus] [--corpus DIR] [--subset PAGES] [--quick] [-j N]
 
-Exit codes: 0 the bar is reached, 1 it was missed, 2 bad input or usage.
+Exit codes: 0 done, 1 the bar was missed (not with --subset or --quick, which find less), 2 bad input or usage.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def rankings() -> dict[str, Ranking]:
 
 
 def measure(name: str, pages: Sequence[AnnotatedPage], options: argparse.Namespace) -> float:
-    """Train, rank, print; the share that our score finds, on those of the pages that count least well."""
+    """Train, rank, print; the share that our score finds among the first, the least of all parts."""
     changed, wrong = flipped(pages, FLIPS, options.seed)
     model = LineClassifier(n_networks=1, n_jobs=options.jobs, **(QUICK if options.quick else {}))
     model.fit(
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=("data", "corpus"), default=["data", "corpus"])
     parser.add_argument("--corpus", type=Path, default=Path("../shared/corpus"), help="folder of the shared corpus")
     parser.add_argument("--subset", type=int, metavar="PAGES", help="so many pages of each part; all by default")
-    parser.add_argument("--quick", action="store_true", help="train in fewer passes: twice as fast, finds less")
+    parser.add_argument("--quick", action="store_true", help="train in fewer passes")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of wrong labels")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes (%(default)s)")
     options = parser.parse_args(arguments)
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for part in options.parts:
             name, path = paths[part]
             least = measure(name, subset([page for page in read_pages(path) if page.labels], options.subset), options)
-            if least < BAR:
+            if least < BAR and not (options.quick or options.subset):
                 print(f"audit.py: {name}: {least:.3f} of the wrong labels are found, below {BAR}", file=sys.stderr)
                 missed += 1
     except BoilerplateError as error:
