@@ -5,34 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from predictions import Rote
 
 from boilerplate.corpus import AnnotatedPage
-from boilerplate.labels import INDEX, LABELS
+from boilerplate.labels import LABELS
 from boilerplate.learning_curve import learning_curve
 from boilerplate.model import LineClassifier
-
-trainings: list[dict[str, Any]] = []
-
-
-class Rote(BaseEstimator):  # type: ignore[misc]
-    """Knows the lines that it was trained on by heart and takes every other line for body; notes its trainings."""
-
-    def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None, progress: Any = None) -> Rote:
-        self.note = {"texts": list(X), "groups": list(groups), "weights": list(sample_weight), "scored": []}
-        trainings.append(self.note)
-        self.labels = {}
-        for text, labels in zip(X, y, strict=True):
-            self.labels.update(zip(text.split("\n"), labels, strict=True))
-        if progress is not None:
-            progress("phase one", 0.5)
-        return self
-
-    def predict_proba(self, X: Any) -> list[Any]:
-        self.note["scored"] += X
-        return [np.eye(len(LABELS))[[INDEX[self.labels.get(line, "body")] for line in text.split("\n")]] for text in X]
 
 
 def pages_of(n_sites: int, per_site: int = 1, **extra: Any) -> list[AnnotatedPage]:
@@ -47,19 +26,19 @@ def pages_of(n_sites: int, per_site: int = 1, **extra: Any) -> list[AnnotatedPag
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    trainings.clear()
+    Rote.trainings.clear()
 
 
 class TestLearningCurve:
     def test_sites_are_held_out_and_all_pages_scored(self) -> None:
         pages = pages_of(12, per_site=2)
         points = learning_curve(pages, Rote(), shares=(0.25, 0.5, 1.0))
-        assert len(trainings) == 9
-        for training in trainings:
+        assert len(Rote.trainings) == 9
+        for training in Rote.trainings:
             held_out = {page.site for page in pages if page.text in training["scored"]}
             assert not held_out & set(training["groups"])
         for first in (0, 3, 6):
-            assert sorted(text for part in trainings[first : first + 3] for text in part["scored"]) == sorted(
+            assert sorted(text for part in Rote.trainings[first : first + 3] for text in part["scored"]) == sorted(
                 page.text for page in pages
             )
         assert [(point.share, point.sites, point.pages, point.lines) for point in points] == [
@@ -75,7 +54,7 @@ class TestLearningCurve:
     def test_smaller_shares_are_parts_of_greater_ones(self) -> None:
         learning_curve(pages_of(12), Rote(), shares=(0.25, 0.5, 1.0))
         for fold in range(3):
-            small, middle, large = (set(trainings[fold + 3 * share]["groups"]) for share in range(3))
+            small, middle, large = (set(Rote.trainings[fold + 3 * share]["groups"]) for share in range(3))
             assert small < middle < large
 
     def test_shares_too_small_for_two_sites_count_once(self) -> None:
@@ -86,8 +65,8 @@ class TestLearningCurve:
         pages = pages_of(12)
         points = learning_curve(pages, Rote(), shares=(1.0,), sample_weight=[1.0] * 9 + [0.2, 0.2, 0.0])
         assert points[0].evaluation.pages == 9
-        assert {weight for training in trainings for weight in training["weights"]} == {1.0, 0.2}
-        assert all(pages[11].text not in training["texts"] for training in trainings)
+        assert {weight for training in Rote.trainings for weight in training["weights"]} == {1.0, 0.2}
+        assert all(pages[11].text not in training["texts"] for training in Rote.trainings)
 
     def test_pages_without_lines_do_not_matter(self) -> None:
         pages = pages_of(8)

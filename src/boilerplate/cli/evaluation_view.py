@@ -239,7 +239,10 @@ def _breakdown_table(name: str, rows: list[BreakdownRow]) -> Table:
     table.add_column("", no_wrap=True, min_width=12, max_width=24)
     for column in ("pages", "lines", "wrong", "macro-F1"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
+    # Single sites have none.
+    with_intervals = not all(math.isnan(row.macro_f1_interval[0]) for row in rows)
+    if with_intervals:
+        table.add_column("95 % interval", justify="right", no_wrap=True)
     for label in LABELS:
         table.add_column("foreign" if label == "foreign-caption" else label, justify="right", no_wrap=True)
     for row in rows if bands else rows[:MAX_ROWS]:
@@ -249,7 +252,7 @@ def _breakdown_table(name: str, rows: list[BreakdownRow]) -> Table:
             f"{row.lines:,}",
             f"{row.wrong:,}",
             _graded(row.macro_f1),
-            _interval(row.macro_f1_interval),
+            *([_interval(row.macro_f1_interval)] if with_intervals else []),
             *(_graded(row.f1[label]) for label in LABELS),
         )
     return table
