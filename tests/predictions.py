@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evaluation import PredictedLines, predicted_lines
 from boilerplate.labels import INDEX, LABELS
+from boilerplate.pages import labelled_lines
 
 
 def made_up(pages: Sequence[AnnotatedPage], *, error: float = 0.15, seed: int = 0) -> PredictedLines:
@@ -43,14 +44,15 @@ class Rote(BaseEstimator):  # type: ignore[misc]
         self.trainings.append(self.note)
         self.labels = {}
         for text, labels in zip(X, y, strict=True):
-            self.labels.update(zip(text.strip().split("\n"), labels, strict=True))
+            self.labels.update(zip(_lines(text), labels, strict=True))
         if progress is not None:
             progress("phase one", 0.5)
         return self
 
     def predict_proba(self, X: Any) -> list[Any]:
         self.note["scored"] += X
-        return [
-            np.eye(len(LABELS))[[INDEX[self.labels.get(line, "body")] for line in text.strip().split("\n")]]
-            for text in X
-        ]
+        return [np.eye(len(LABELS))[[INDEX[self.labels.get(line, "body")] for line in _lines(text)]] for text in X]
+
+
+def _lines(text: str) -> list[str]:
+    return [line for _, line in labelled_lines(text)]
