@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -631,3 +633,9 @@ class TestToDict:
         assert fields["macro_f1_interval"] == {"level": 0.95, "low": None, "high": None}
         assert fields["flawless_pages"] is None
         assert fields["calibration_error"] is None
+
+
+def test_the_docs_name_all_figures() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "reports.md").read_text("utf-8")
+    table = text.partition("<!-- metrics -->")[2].partition("<!-- /metrics -->")[0]
+    assert re.findall(r"^\| `(.+)` \| (.+) \|$", table, flags=re.M) == list(METRICS.items())

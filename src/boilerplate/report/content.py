@@ -25,7 +25,7 @@ MAX_ROWS: Final = 60
 """Rows of a table by scraper, language or site."""
 MAX_WORST: Final = 20
 """Pages with most wrong lines."""
-MAX_PAGE_LINES: Final = 60
+MAX_PAGE_LINES: Final = 40
 """Lines shown of such a page."""
 MAX_PER_PAIR: Final = 3
 """Errors of each pair of labels that are shown where no script runs."""

@@ -7,7 +7,6 @@ first, until a budget is spent; so each kind of error has its examples, whatever
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from boilerplate.evaluation.breakdowns import scraper_of
 from boilerplate.evaluation.lines import BODY, N_LABELS, PredictedLines
 from boilerplate.labels import LABELS, Label
+from boilerplate.report.rendering import script_safe_json
 
 MAX_BYTES: Final = 2_400_000
 """Of the lines that filters find."""
@@ -226,9 +226,7 @@ class Excerpts:
                 for near in range(max(start, line - CONTEXT), min(end, line + CONTEXT + 1))
                 if near not in rows
             }
-            spent += sum(
-                len(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")) + 1 for row in fresh.values()
-            )
+            spent += sum(map(_size, fresh.values()))
             if spent > budget:
                 break
             rows.update(fresh)
@@ -307,7 +305,7 @@ def shown_text(text: str, most: int) -> str:
 
 
 def _size(row: list[Any]) -> int:
-    return len(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")) + 1
+    return len(script_safe_json(row).encode("utf-8", "replace")) + 1
 
 
 def _shown_character(character: str) -> str:
