@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.bar import Bar
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -274,7 +273,10 @@ def _most(count: int, shown: int, which: str) -> str:
 
 
 def _bar(value: float, colour: str) -> RenderableType:
-    return "" if math.isnan(value) else Bar(1.0, 0.0, value, color=colour)
+    if math.isnan(value):
+        return ""
+    filled = round(value * BAR_WIDTH)
+    return Text.assemble(("━" * filled, colour), ("─" * (BAR_WIDTH - filled), "dim"))
 
 
 def _graded(value: float) -> Text:
