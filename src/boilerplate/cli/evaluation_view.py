@@ -275,7 +275,7 @@ def _most(count: int, shown: int, which: str) -> str:
 def _bar(value: float, colour: str) -> RenderableType:
     if math.isnan(value):
         return ""
-    filled = round(value * BAR_WIDTH)
+    filled = int(value * BAR_WIDTH)
     return Text.assemble(("━" * filled, colour), ("─" * (BAR_WIDTH - filled), "dim"))
 
 
