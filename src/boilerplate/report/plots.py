@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from boilerplate.learning_curve import LearningCurvePoint
 
 SMALL: Final = (2.9, 2.75)
-WIDE: Final = (4.9, 3.3)
+WIDE: Final = (4.9, 3.5)
 """Inches of 72 points, a point being about a pixel on a phone."""
 
 MARKERS: Final[dict[Label, str]] = {"body": "o", "caption": "s", "foreign-caption": "^", "promo": "D"}
@@ -88,7 +88,7 @@ def precision_recall_plot(curves: dict[Label, PrecisionRecallCurve]) -> str:
             )
         _unit_square(axes)
         axes.set(xlabel="recall", ylabel="precision")
-        axes.legend(loc="lower left")
+        _legend(figure)
         averages = ", ".join(f"{label} {curve.average_precision:.3f}" for label, curve in curves.items())
         return inline_svg(figure, "precision-recall", "Precision against recall", f"Average precision: {averages}.")
 
@@ -114,7 +114,7 @@ def bands_plot(name: str, title: str, xlabel: str, rows: Sequence[BreakdownRow])
         axes.set_xticks(list(places), short, rotation=35 if len(rows) > 6 else 0)
         axes.set_ylim(0, 1.03)
         axes.set(xlabel=xlabel, ylabel="F1")
-        axes.legend(loc="lower left", ncols=2)
+        _legend(figure)
         text = "Macro-F1: " + ", ".join(f"{row.key} {_shown(row.macro_f1)}" for row in rows) + "."
         return inline_svg(figure, name, title, text)
 
@@ -144,7 +144,7 @@ def learning_curve_plot(points: Sequence[LearningCurvePoint]) -> str:
         axes.minorticks_off()
         axes.set_ylim(0, 1.03)
         axes.set(xlabel="sites trained on", ylabel="F1 on other sites")
-        axes.legend(loc="lower right", ncols=2)
+        _legend(figure)
         text = (
             "Macro-F1: " + ", ".join(f"{n:,.0f} sites {_shown(f1)}" for n, f1 in zip(sites, macro, strict=True)) + "."
         )
@@ -161,6 +161,11 @@ def _axes(size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
         axes = figure.subplots()
         axes.set_axisbelow(True)
         yield figure, axes
+
+
+def _legend(figure: Figure) -> None:
+    """Above the plot, where no line runs through it."""
+    figure.legend(loc="outside upper left", ncols=3)
 
 
 def _unit_square(axes: Axes) -> None:
