@@ -15,7 +15,7 @@ from boilerplate.evaluation.curves import PrecisionRecallCurve, precision_recall
 from boilerplate.evaluation.lines import BODY
 from boilerplate.labels import LABELS, MEANINGS, Label
 from boilerplate.report import plots
-from boilerplate.report.excerpts import Excerpts, shown_text
+from boilerplate.report.excerpts import MAX_SHOWN, Excerpts, shown_text
 
 if TYPE_CHECKING:
     from boilerplate.learning_curve import LearningCurvePoint
@@ -243,7 +243,7 @@ def _breakdowns(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _breakdown_row(name: str, row: BreakdownRow, number: int) -> dict[str, Any]:
-    shown = shown_text(row.key, 200)
+    shown = shown_text(row.key, MAX_SHOWN)
     return {
         "key": shown,
         "order": number,
