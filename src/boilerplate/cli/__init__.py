@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from boilerplate import __version__
+from boilerplate.cli.audit import audit
 from boilerplate.cli.clean import clean
 from boilerplate.cli.convert import convert
 from boilerplate.cli.evaluate import evaluate
@@ -33,12 +34,13 @@ def cli() -> None:
     boilerplate clean page.txt > body.txt   the body text only
     boilerplate train pages/ -o my.joblib   your own model, on pages that you annotated
     boilerplate evaluate pages/             how right the labels are
+    boilerplate audit pages/ -o suspects/   annotated lines that are probably wrong
 
     Exit codes: 0 done, 1 a threshold was missed, 2 bad input or usage.
     """
 
 
-for command in (score, clean, train, evaluate, inspect, convert):
+for command in (score, clean, train, evaluate, audit, inspect, convert):
     cli.add_command(command)
 
 
