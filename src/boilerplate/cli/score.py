@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, cast
 
 import click
 
@@ -22,9 +23,15 @@ from boilerplate.cli.common import (
     output_file,
     text_field_option,
 )
+from boilerplate.errors import InputError
+from boilerplate.outputs import OUTPUT_FORMATS
 
-FORMATS = ("table", "jsonl", "csv", "text", "annotated")
-FORMAT_OF_SUFFIX = {".csv": "csv", ".txt": "text"}
+if TYPE_CHECKING:
+    from boilerplate.corpus import Complain
+    from boilerplate.inputs import ReadOptions, Scrape
+    from boilerplate.outputs import OutputFormat
+
+FORMATS = ("table", *OUTPUT_FORMATS)
 
 
 @click.command()
@@ -70,43 +77,47 @@ def score(
     boilerplate score spider.jsonl.gz --text-field content -o scored.jsonl
     trafilatura -u URL | boilerplate score --format text --keep body,caption
     """
-    from boilerplate.scoring import (
-        Writer,
-        annotated_writer,
-        csv_writer,
-        json_lines_writer,
-        read_scrapes,
-        score_pages,
-        text_writer,
-    )
+    from boilerplate.inputs import ReadOptions
+    from boilerplate.outputs import WriteOptions, Writer, open_writer, output_format_of_name
+    from boilerplate.scoring import score_pages
 
     on_terminal = output is None and sys.stdout.isatty()
     if format_ is None:
-        suffix = output.suffix if output else ""
-        format_ = "table" if on_terminal else FORMAT_OF_SUFFIX.get(suffix, "jsonl")
+        named = output_format_of_name(output.name) if output else None
+        format_ = "table" if on_terminal else named or "jsonl"
 
     def writer(out: IO[bytes]) -> Writer:
         if format_ == "table":
-            from boilerplate.cli.view import table_writer
+            from boilerplate.cli.view import TableWriter
 
-            return table_writer(out if output else None, min_confidence)
-        if format_ == "csv":
-            return csv_writer(out, min_confidence)
-        if format_ == "text":
-            return text_writer(out, keep, threshold)
-        if format_ == "annotated":
-            return annotated_writer(out)
-        return json_lines_writer(out, min_confidence)
+            return TableWriter(out if output else None, min_confidence)
+        return open_writer(cast("OutputFormat", format_), out, WriteOptions(min_confidence, keep, threshold))
 
     complaints = Complaints()
     count = 0
     model = load_labeller(model_path)
     threshold = cleaning_threshold(model, body_recall, most_probable)
-    scrapes = read_scrapes(inputs or ("-",), text_field, complaints)
+    scrapes = read_scrapes(inputs or ("-",), ReadOptions(text_field), complaints)
     with output_file(output) as out, counting(score_pages(scrapes, model), "pages", on_terminal) as pages:
         write = writer(out)
         for count, page in enumerate(pages, 1):  # noqa: B007  the count is used below
-            write(page)
+            write.write(page)
+        write.close()
     if complaints.count:
         click.echo(f"boilerplate: {count} pages scored, {complaints.count} could not be read", err=True)
         raise click.exceptions.Exit(BAD_INPUT)
+
+
+def read_scrapes(inputs: Iterable[str], options: ReadOptions, complain: Complain) -> Iterator[Scrape]:
+    """All pages of the inputs; what cannot be read is complained of."""
+    from boilerplate.inputs import Reject, Shard, list_sources, read_shard
+
+    for source in list_sources(inputs, None, options.text_field, complain):
+        try:
+            for item in read_shard(Shard(source), options):
+                if isinstance(item, Reject):
+                    complain(item.error)
+                else:
+                    yield item
+        except InputError as error:
+            complain(error)

@@ -1,0 +1,92 @@
+"""Where files lie: on this machine, or behind any URL that fsspec knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from boilerplate.errors import InputError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:::.*)?://")
+_BLOCK_BYTES: Final = 4 << 20
+"""What is fetched in one go; some file systems would take fifty megabytes."""
+
+
+def is_remote(path: str) -> bool:
+    """Whether this is a URL (``s3://…``, ``memory://…``) and no path of this machine."""
+    return _URL.match(path) is not None
+
+
+def file_system(url: str) -> tuple[AbstractFileSystem, str]:
+    """The file system of a URL, and the path in it.
+
+    Parameters
+    ----------
+    url : str
+
+    Returns
+    -------
+    fsspec file system
+    str
+
+    Raises
+    ------
+    InputError
+        If fsspec, or its driver for that protocol, is not installed, or there is no such protocol.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError:
+        raise InputError(url, "URLs need fsspec; pip install 'boilerplate[remote]'") from None
+    with errors_of(url):
+        system, path = url_to_fs(url)
+    return system, path
+
+
+def open_to_read(path: str) -> IO[bytes]:
+    """Open a file of this machine or behind a URL.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    binary file
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened.
+    """
+    if not is_remote(path):
+        try:
+            return open(path, "rb")
+        except OSError as error:
+            raise InputError(path, error.strerror or str(error)) from None
+    system, inner = file_system(path)
+    with errors_of(path):
+        file: IO[bytes] = system.open(inner, "rb", block_size=_BLOCK_BYTES)
+    return file
+
+
+@contextmanager
+def errors_of(url: str) -> Iterator[None]:
+    """Say in one line what a file system says: each has exceptions of its own."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(url, "no such file or folder") from None
+    except ImportError as error:
+        raise InputError(url, f"{_first_row(error)}; pip install 'boilerplate[remote]' has the usual ones") from None
+    except Exception as error:
+        raise InputError(url, _first_row(error)) from None
+
+
+def _first_row(error: Any) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
