@@ -6,7 +6,7 @@ import importlib
 import io
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final, Protocol, cast
@@ -44,12 +44,15 @@ class Shard:
         the shard in which its first byte lies.
     first_row : int
         Number of the first row, from 1, so that rows are numbered as in the whole file.
+    size : int or None
+        Bytes, as stored (an estimate for row groups); None where that is not known.
     """
 
     source: Source
     start: int | None = None
     end: int | None = None
     first_row: int = 1
+    size: int | None = None
 
 
 class Reader(Protocol):
@@ -79,30 +82,35 @@ def split(source: Source, target_bytes: int) -> list[Shard]:
     InputError
         If the source cannot be read.
     """
-    whole = [Shard(source)]
+    whole = [Shard(source, size=source.size)]
     if source.path == STDIN or source.compression != "none" or (source.size or 0) <= target_bytes:
         return whole
     if source.format == "jsonl":
         from boilerplate.inputs.json_lines import cuts
 
         with opened(source) as file:
-            ranges = cuts(file, target_bytes)
-        return [Shard(source, start, end, row) for start, end, row in ranges] or whole
+            cut = cuts(file, target_bytes)
+        return [Shard(source, start, end, row, end - start) for start, end, row in cut] or whole
     if source.format == "parquet":
         from boilerplate.inputs.parquet import groups
 
         with opened(source) as file:
-            return [Shard(source, start, end) for start, end in groups(file, target_bytes)] or whole
+            ranges = groups(file, target_bytes)
+        return [Shard(source, start, end, size=(source.size or 0) // len(ranges)) for start, end in ranges] or whole
     return whole
 
 
-def read_shard(shard: Shard, options: ReadOptions = DEFAULT_READING) -> Iterator[Scrape | Reject]:
+def read_shard(
+    shard: Shard, options: ReadOptions = DEFAULT_READING, watch: Callable[[int], None] | None = None
+) -> Iterator[Scrape | Reject]:
     """Read the pages of a shard, one after the other, in bounded memory.
 
     Parameters
     ----------
     shard : Shard
     options : ReadOptions
+    watch : callable, optional
+        Told before each page how far the file, as it is stored, has been read; not for standard input.
 
     Yields
     ------
@@ -120,7 +128,10 @@ def read_shard(shard: Shard, options: ReadOptions = DEFAULT_READING) -> Iterator
             shard = Shard(source)
         read: Reader = importlib.import_module(f"boilerplate.inputs.{_READERS[source.format]}").read
         try:
-            yield from read(decompressed(file, source.compression), shard, options)
+            for item in read(decompressed(file, source.compression), shard, options):
+                if watch is not None and source.path != STDIN:
+                    watch(raw.tell())
+                yield item
         except DamageError as error:
             yield Reject(source.path, None, str(error))
         except OSError as error:
