@@ -11,7 +11,7 @@ import zlib
 from types import ModuleType
 from typing import IO, Final, Literal, cast
 
-from boilerplate.errors import BoilerplateError
+from boilerplate.errors import missing_extra
 
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]
 
@@ -113,5 +113,5 @@ def _zstd() -> ModuleType:
         else:
             from backports import zstd
     except ImportError:
-        raise BoilerplateError("zstd files need backports.zstd; pip install 'boilerplate[zstd]'") from None
+        raise missing_extra("zstd files are read by backports.zstd", "zstd") from None
     return zstd

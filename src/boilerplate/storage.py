@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from boilerplate.errors import InputError
+from boilerplate.errors import InputError, missing_extra
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -42,7 +42,7 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError:
-        raise InputError(url, "URLs need fsspec; pip install 'boilerplate[remote]'") from None
+        raise missing_extra(f"{url}: URLs are opened by fsspec", "remote") from None
     with errors_of(url):
         system, path = url_to_fs(url)
     return system, path

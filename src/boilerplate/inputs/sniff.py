@@ -107,7 +107,12 @@ def format_of_content(head: bytes, text_field: str) -> Format:
         return found
     if _holds_records(head, text_field):
         return "jsonl"
-    return "html" if _MARKUP.match(head) else "text"
+    return "html" if is_markup(head) else "text"
+
+
+def is_markup(head: bytes) -> bool:
+    """Whether this begins as HTML does."""
+    return _MARKUP.match(head) is not None
 
 
 def _holds_records(head: bytes, text_field: str) -> bool:
