@@ -9,6 +9,7 @@ import click
 from boilerplate.cli.common import (
     body_recall_option,
     inputs_argument,
+    jobs_option,
     keep_option,
     model_option,
     most_probable_option,
@@ -24,6 +25,7 @@ from boilerplate.cli.common import (
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 @model_option
 @text_field_option
+@jobs_option
 @click.pass_context
 def clean(
     ctx: click.Context,
@@ -34,6 +36,7 @@ def clean(
     output: Path | None,
     model_path: Path | None,
     text_field: str,
+    jobs: int,
 ) -> None:
     """Print the body text of scraped pages; a blank line stands between pages.
 
@@ -59,4 +62,5 @@ def clean(
         model_path=model_path,
         text_field=text_field,
         min_confidence=None,
+        jobs=jobs,
     )

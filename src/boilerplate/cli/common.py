@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,39 @@ inputs_argument = click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 text_field_option = click.option(
     "--text-field", default="text", show_default=True, help="Field of JSON Lines records that holds the page's text."
 )
+
+
+def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("0 processes would do nothing; -1 is one for each core", ctx, param)
+    return value
+
+
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=1,
+    show_default=True,
+    callback=_check_jobs,
+    help="Processes that share the work; -1 for one on each core.",
+)
+
+
+class ByteSize(click.ParamType):
+    """A number of bytes: ``500000``, ``64MB``, ``1GiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", str(value).strip().lower())
+        size = float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " ") if found else 0
+        if size < 1:
+            self.fail(f"{value!r} is no size such as 64MB or 1GiB", param, ctx)
+        return int(size)
 
 
 class LabelList(click.ParamType):
@@ -89,6 +123,13 @@ def load_labeller(path: Path | None) -> Labeller:
     from boilerplate.persistence import load_labeller, load_shipped_labeller
 
     return load_shipped_labeller() if path is None else load_labeller(path)
+
+
+def model_file(path: Path | None) -> bytes:
+    """The content of the model file at that path, or of the shipped one."""
+    from boilerplate.persistence import shipped_path
+
+    return (shipped_path() if path is None else path).read_bytes()
 
 
 def cleaning_threshold(model: Labeller, body_recall: float, most_probable: bool) -> float | None:
@@ -157,31 +198,13 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
         return
     from rich.progress import BarColumn, TaskProgressColumn
 
-    with _progress(BarColumn(), TaskProgressColumn()) as progress:
+    with transient_progress(BarColumn(), TaskProgressColumn()) as progress:
         task = progress.add_task(unit, total=1.0)
         yield lambda step, share: progress.update(task, description=step, completed=share)
 
 
-@contextmanager
-def counting(pages: Iterable[Any], unit: str, shown: bool) -> Iterator[Iterable[Any]]:
-    """Pass pages through, counted on standard error if that is a terminal that does not show the pages themselves."""
-    if shown or not sys.stderr.isatty():
-        yield pages
-        return
-    from rich.progress import SpinnerColumn
-
-    with _progress(SpinnerColumn()) as progress:
-        task = progress.add_task(unit, total=None)
-
-        def counted() -> Iterator[Any]:
-            for number, page in enumerate(pages, 1):
-                yield page
-                progress.update(task, description=f"{number:,} {unit}")
-
-        yield counted()
-
-
-def _progress(*columns: ProgressColumn) -> Progress:
+def transient_progress(*columns: ProgressColumn) -> Progress:
+    """A progress display on standard error, which leaves nothing behind."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import click
 
 from boilerplate.cli.common import (
-    BAD_INPUT,
-    Complaints,
+    ByteSize,
     body_recall_option,
     cleaning_threshold,
-    counting,
     inputs_argument,
+    jobs_option,
     keep_option,
     load_labeller,
+    model_file,
     model_option,
     most_probable_option,
     output_file,
     text_field_option,
 )
-from boilerplate.errors import InputError
 from boilerplate.outputs import OUTPUT_FORMATS
 
 if TYPE_CHECKING:
-    from boilerplate.corpus import Complain
-    from boilerplate.inputs import ReadOptions, Scrape
-    from boilerplate.outputs import OutputFormat
+    from boilerplate.outputs import OutputFormat, Writer
 
 FORMATS = ("table", *OUTPUT_FORMATS)
+DEFAULT_SHARD_SIZE = "32MB"
+NOT_OF_OUTPUT = frozenset(("inputs", "output", "model_path", "jobs", "dask", "run_dir", "resume", "rejects", "strict"))
+"""Parameters that change nothing in outputs, or that a run directory has a record of in another way."""
 
 
 @click.command()
@@ -54,7 +53,28 @@ FORMATS = ("table", *OUTPUT_FORMATS)
     type=click.FloatRange(0, 1),
     help="Mark lines as uncertain whose label is less probable than this.",
 )
+@jobs_option
+@click.option(
+    "--run-dir",
+    metavar="DIR",
+    help="Work in shards, each with an output file in this new folder (or s3://… URL), so that a killed run can go on.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir, or begin it if there is none.")
+@click.option(
+    "--shard-size",
+    type=ByteSize(),
+    help=f"About how much input makes a shard of --run-dir; {DEFAULT_SHARD_SIZE} by default.",
+)
+@click.option("--dask", metavar="ADDRESS", help="Score the shards of --run-dir on this Dask cluster (tcp://…:8786).")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for the records that cannot be read (JSON Lines), which then are no error; --run-dir has its own.",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
+@click.pass_context
 def score(
+    ctx: click.Context,
     inputs: tuple[str, ...],
     format_: str | None,
     keep: tuple[str, ...],
@@ -64,6 +84,13 @@ def score(
     model_path: Path | None,
     text_field: str,
     min_confidence: float | None,
+    jobs: int,
+    run_dir: str | None,
+    resume: bool,
+    shard_size: int | None,
+    dask: str | None,
+    rejects: Path | None,
+    strict: bool,
 ) -> None:
     """Label every line of scraped pages.
 
@@ -75,49 +102,88 @@ def score(
     boilerplate score page.txt
     boilerplate score scrapes/ --format csv -o lines.csv
     boilerplate score spider.jsonl.gz --text-field content -o scored.jsonl
+    boilerplate score crawl/*.jsonl -j -1 --run-dir scored/ --resume
     trafilatura -u URL | boilerplate score --format text --keep body,caption
     """
-    from boilerplate.inputs import ReadOptions
-    from boilerplate.outputs import WriteOptions, Writer, open_writer, output_format_of_name
-    from boilerplate.scoring import score_pages
+    from boilerplate.cli.runs import rejects_to, score_here, score_in_folder, score_on_cores, sources_of_run
+    from boilerplate.inputs import ReadOptions, list_sources
+    from boilerplate.outputs import WriteOptions, open_writer, output_format_of_name
 
-    on_terminal = output is None and sys.stdout.isatty()
+    _check_combination(ctx)
+    on_terminal = output is None and run_dir is None and sys.stdout.isatty()
     if format_ is None:
         named = output_format_of_name(output.name) if output else None
         format_ = "table" if on_terminal else named or "jsonl"
+    model = load_labeller(model_path)
+    reading = ReadOptions(text_field)
+    writing = WriteOptions(min_confidence, keep, cleaning_threshold(model, body_recall, most_probable))
+
+    if run_dir is not None:
+        score_in_folder(
+            sources_of_run(inputs, lambda names: list_sources(names, None, text_field)),
+            run_dir,
+            model_file(model_path),
+            cast("OutputFormat", format_),
+            reading,
+            writing,
+            options={name: value for name, value in ctx.params.items() if name not in NOT_OF_OUTPUT},
+            shard_bytes=shard_size or ByteSize().convert(DEFAULT_SHARD_SIZE, None, ctx),
+            resume=resume,
+            strict=strict,
+            jobs=jobs,
+            dask=dask,
+        )
+        return
 
     def writer(out: IO[bytes]) -> Writer:
         if format_ == "table":
             from boilerplate.cli.view import TableWriter
 
             return TableWriter(out if output else None, min_confidence)
-        return open_writer(cast("OutputFormat", format_), out, WriteOptions(min_confidence, keep, threshold))
+        return open_writer(cast("OutputFormat", format_), out, writing)
 
-    complaints = Complaints()
-    count = 0
-    model = load_labeller(model_path)
-    threshold = cleaning_threshold(model, body_recall, most_probable)
-    scrapes = read_scrapes(inputs or ("-",), ReadOptions(text_field), complaints)
-    with output_file(output) as out, counting(score_pages(scrapes, model), "pages", on_terminal) as pages:
-        write = writer(out)
-        for count, page in enumerate(pages, 1):  # noqa: B007  the count is used below
-            write.write(page)
-        write.close()
-    if complaints.count:
-        click.echo(f"boilerplate: {count} pages scored, {complaints.count} could not be read", err=True)
-        raise click.exceptions.Exit(BAD_INPUT)
+    with rejects_to(rejects, strict) as rejected:
+        sources = list_sources(inputs or ("-",), None, text_field, rejected.missing)
+        with output_file(output) as out:
+            if jobs == 1 or format_ == "table":
+                tally = score_here(sources, model, reading, writer(out), rejected, bar_hidden=on_terminal)
+            else:
+                tally = score_on_cores(
+                    sources,
+                    model_file(model_path),
+                    cast("OutputFormat", format_),
+                    reading,
+                    writing,
+                    out,
+                    rejected,
+                    jobs=jobs,
+                    bar_hidden=on_terminal,
+                )
+    rejected.conclude(tally)
 
 
-def read_scrapes(inputs: Iterable[str], options: ReadOptions, complain: Complain) -> Iterator[Scrape]:
-    """All pages of the inputs; what cannot be read is complained of."""
-    from boilerplate.inputs import Reject, Shard, list_sources, read_shard
+def _check_combination(ctx: click.Context) -> None:
+    """Refuse options that exclude each other.
 
-    for source in list_sources(inputs, None, options.text_field, complain):
-        try:
-            for item in read_shard(Shard(source), options):
-                if isinstance(item, Reject):
-                    complain(item.error)
-                else:
-                    yield item
-        except InputError as error:
-            complain(error)
+    Raises
+    ------
+    click.UsageError
+    """
+    given = ctx.params
+    if given["run_dir"] is None:
+        for name in ("resume", "shard_size", "dask"):
+            if given[name]:
+                raise click.UsageError(f"--{name.replace('_', '-')} needs --run-dir")
+    else:
+        for name, why in {
+            "output": "its outputs are in its folder output/",
+            "rejects": "its rejects are in its folder rejects/",
+        }.items():
+            if given[name]:
+                raise click.UsageError(f"--{name} and --run-dir exclude each other: {why}")
+        if given["format_"] == "table":
+            raise click.UsageError("--run-dir takes any --format but table")
+    if given["dask"] and given["jobs"] != 1:
+        raise click.UsageError("--dask and --jobs exclude each other: the cluster has as many workers as it has")
+    if given["strict"] and given["rejects"]:
+        raise click.UsageError("--strict and --rejects exclude each other")

@@ -1,0 +1,82 @@
+"""The progress bar of scoring: pages, lines a second, share of each label, time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from boilerplate.cli.common import transient_progress
+from boilerplate.labels import COLOURS, LABELS
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from boilerplate.runs.tally import Tally
+
+_SECONDS_BETWEEN: Final = 0.1
+"""Time between two pictures; more would only take time from scoring."""
+_SETTLED_SECONDS: Final = 1.0
+"""Time that must have gone by before speeds mean anything."""
+
+
+class ScoringBar:
+    """Shows how far scoring is.
+
+    Parameters
+    ----------
+    total : int
+        Bytes of input; 0 where that is not known.
+    progress : Progress, optional
+        Without it nothing is shown.
+    done : Tally, optional
+        What was scored already, before this process.
+    position : int
+        Bytes of input that were read for that.
+    """
+
+    def __init__(self, total: int, progress: Progress | None, done: Tally | None = None, position: int = 0) -> None:
+        self._total = total
+        self._progress = progress
+        self._lines_before = done.lines if done else 0
+        self._position_before = position
+        self._began = self._shown = time.monotonic()
+        if progress is not None:
+            self._task = progress.add_task("", total=total or None, completed=position, left="")
+        if done:
+            self.show(done, position)
+
+    def show(self, tally: Tally, position: int) -> None:
+        """Show counts, and how many bytes of input were read for them."""
+        now = time.monotonic()
+        if self._progress is None or now - self._shown < _SECONDS_BETWEEN:
+            return
+        self._shown = now
+        seconds = now - self._began
+        parts = [f"{tally.pages:,} pages"]
+        if seconds >= _SETTLED_SECONDS:
+            parts.append(f"{(tally.lines - self._lines_before) / seconds:,.0f} lines/s")
+        parts += [
+            f"[{COLOURS[label]}]{label} {tally.labels[label] / tally.lines:.0%}[/]" for label in LABELS if tally.lines
+        ]
+        left = ""
+        if seconds >= _SETTLED_SECONDS and self._total and position > self._position_before:
+            to_do = max(0, self._total - position)
+            left = f"{timedelta(seconds=round(seconds * to_do / (position - self._position_before)))} left"
+        self._progress.update(self._task, description="  ".join(parts), completed=position, left=left)
+
+
+@contextmanager
+def scoring_bar(total: int, done: Tally | None = None, position: int = 0, hidden: bool = False) -> Iterator[ScoringBar]:
+    """A `ScoringBar` on standard error, if that is a terminal (and the bar not to be hidden); else one of no effect."""
+    if hidden or not sys.stderr.isatty():
+        yield ScoringBar(total, None)
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
+
+    share = (BarColumn(bar_width=20), TaskProgressColumn()) if total else (SpinnerColumn(),)
+    with transient_progress(*share, TextColumn("{task.fields[left]}")) as progress:
+        yield ScoringBar(total, progress, done, position)

@@ -1,0 +1,168 @@
+"""One function on many tasks: in this process, on all cores, or on a cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from boilerplate.errors import BoilerplateError
+
+PARENT_CHECK_SECONDS: Final = 1.0
+CONNECT_SECONDS: Final = 20
+"""How long a Dask scheduler may take to answer, and then its first worker."""
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def execute(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    jobs: int = 1,
+    dask: str | None = None,
+    ordered: bool = False,
+) -> Generator[Result, None, None]:
+    """Call a function on each task and give the results as they come.
+
+    Closing the generator, or an exception in its reader, ends the workers.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one task. Function, tasks and results must pickle, and should be small: what is large goes through files.
+    tasks : iterable
+        Drawn as workers become free. On Dask all of them at once, as workers may join while they run.
+    jobs : int, default=1
+        Processes on this machine; -1 for one a core. With 1, everything happens in this process.
+    dask : str, optional
+        Address of a Dask scheduler, whose workers then do the work.
+    ordered : bool, default=False
+        Whether results come in the order of the tasks, rather than as they are done.
+
+    Yields
+    ------
+    result
+
+    Raises
+    ------
+    BoilerplateError
+        If a worker died, or no cluster answers. Exceptions of the function itself come through.
+    """
+    if dask is None and jobs == 1:
+        yield from map(function, tasks)
+        return
+    from joblib import Parallel, delayed
+
+    with ExitStack() as stack:
+        call: Callable[..., Result] = function
+        if dask is None:
+            call = _Attended(function, os.getpid())
+            stack.enter_context(_cores())
+        else:
+            stack.enter_context(_cluster(dask))
+        parallel = Parallel(
+            n_jobs=jobs,
+            batch_size=1,
+            pre_dispatch="2*n_jobs" if dask is None else "all",
+            return_as="generator" if ordered else "generator_unordered",
+        )
+        with _deaf_to_interrupts():
+            results: Generator[Result, None, None] = parallel(delayed(call)(task) for task in tasks)
+        with closing(results), _lost_workers():
+            yield from results
+
+
+@contextmanager
+def _cores() -> Iterator[None]:
+    """Processes of this machine, each with one thread for linear algebra."""
+    from joblib import parallel_config
+
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    """The workers of a Dask cluster."""
+    from joblib import parallel_config
+
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise BoilerplateError("--dask needs Dask; install it with: pip install 'boilerplate[dask]'") from None
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+        raise BoilerplateError(f"--dask {address}: no scheduler answers ({error})") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError:
+            raise BoilerplateError(
+                f"--dask {address}: the scheduler has no workers; start some with `dask worker`"
+            ) from None
+        with parallel_config(backend="dask", client=client):
+            yield
+
+
+@contextmanager
+def _lost_workers() -> Iterator[None]:
+    """Say in one line what became of a worker."""
+    try:
+        yield
+    except Exception as error:
+        # Their types live in packages that may not be installed; joblib's own is private.
+        if type(error).__name__ == "TerminatedWorkerError":
+            raise BoilerplateError(
+                "a worker process was killed, perhaps for want of memory; try again with fewer --jobs"
+            ) from error
+        if type(error).__name__ == "KilledWorker":
+            raise BoilerplateError(f"workers of the cluster keep dying over one task: {error}") from error
+        raise
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, though a terminal sends it to all of them: their parent ends them.
+
+    Processes inherit that a signal is ignored, so they are deaf to it from the very beginning.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Attended:
+    """A function for a worker process that does not outlive its parent, even one that was killed."""
+
+    def __init__(self, function: Callable[[Any], Any], parent: int) -> None:
+        self.function = function
+        self.parent = parent
+
+    def __call__(self, task: Any) -> Any:
+        _end_with(self.parent)
+        return self.function(task)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """From now on end this process when its parent is gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent watch").start()
