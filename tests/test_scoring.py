@@ -329,7 +329,7 @@ class TestRecord:
 
     @pytest.mark.parametrize(("threshold", "uncertain"), [(0.70003, False), (0.70004, False), (0.70005, True)])
     def test_uncertain_is_decided_before_rounding(self, threshold: float, uncertain: bool) -> None:
-        assert [line["uncertain"] for line in page_record(scored("One"), threshold)["lines"]] == [uncertain]
+        assert [line["uncertain"] for line in page_record(scored("One"), WriteOptions(threshold))["lines"]] == [uncertain]
 
     def test_other_fields_stand_first_and_give_way(self) -> None:
         fields = {"n": 1, "quality": "good", "lines": 3, "path": "old", "id": 9, "labels": ["promo"]}
@@ -345,7 +345,7 @@ class TestJsonLinesWriter:
         pages = [scored(text) for text in texts]
         rows = written("jsonl", pages, WriteOptions(0.5)).decode().split("\n")
         assert rows.pop() == ""
-        assert [json.loads(row) for row in rows] == [page_record(page, 0.5) for page in pages]
+        assert [json.loads(row) for row in rows] == [page_record(page, WriteOptions(0.5)) for page in pages]
 
     def test_characters_stand_as_themselves(self) -> None:
         assert "Größe 写真".encode() in written("jsonl", [scored("Größe 写真")])

@@ -77,6 +77,36 @@ def decompressed(file: IO[bytes], compression: Compression) -> IO[bytes]:
     return cast("IO[bytes]", io.BufferedReader(_Checked(packed, compression), 1 << 16))
 
 
+def compressed(file: IO[bytes], compression: Compression) -> IO[bytes]:
+    """A file that compresses what is written to it, without a time stamp: equal content gives equal bytes.
+
+    Parameters
+    ----------
+    file : binary file
+        It stays open when the other is closed.
+    compression : str
+
+    Returns
+    -------
+    binary file
+        To be closed. ``none`` gives the file itself.
+
+    Raises
+    ------
+    BoilerplateError
+        If the library for it is not installed.
+    """
+    if compression == "none":
+        return file
+    if compression == "gzip":
+        return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0))
+    if compression == "bz2":
+        return cast("IO[bytes]", bz2.BZ2File(file, "wb"))
+    if compression == "xz":
+        return cast("IO[bytes]", lzma.LZMAFile(file, "wb"))
+    return cast("IO[bytes]", _zstd().ZstdFile(file, mode="wb"))
+
+
 class _Checked(io.RawIOBase):
     """Gives all libraries' errors one name."""
 

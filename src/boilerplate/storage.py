@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from boilerplate.errors import InputError, missing_extra
+from boilerplate.files import packed_as, written_whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -73,6 +76,38 @@ def open_to_read(path: str) -> IO[bytes]:
     with errors_of(path):
         file: IO[bytes] = system.open(inner, "rb", block_size=_BLOCK_BYTES)
     return file
+
+
+@contextmanager
+def written_whole_at(path: str) -> Iterator[IO[bytes]]:
+    """Open a file to write, of this machine or behind a URL; it appears whole when the block ends well, or not at all.
+
+    Parameters
+    ----------
+    path : str
+        Compressed by its end; see `boilerplate.files.written_whole`.
+
+    Yields
+    ------
+    binary file
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    if not is_remote(path):
+        with written_whole(Path(path)) as local:
+            yield local
+        return
+    system, inner = file_system(path)
+    with tempfile.TemporaryDirectory(prefix="boilerplate-") as passing:
+        # Files of fsspec would not do: they put what was written so far when an exception closes them.
+        whole = Path(passing, "file")
+        with whole.open("wb") as raw, packed_as(path, raw) as file:
+            yield file
+        with errors_of(path):
+            system.put_file(str(whole), inner)
 
 
 @contextmanager

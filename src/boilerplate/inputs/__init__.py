@@ -7,7 +7,7 @@ the pages of a shard. There is a module for each format; `docs/formats.md` descr
 from __future__ import annotations
 
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape
-from boilerplate.inputs.shards import Shard, read_shard, split
+from boilerplate.inputs.shards import Shard, copied, read_shard, split
 from boilerplate.inputs.sniff import FORMATS, Format
 from boilerplate.inputs.sources import STDIN, Source, list_sources
 
@@ -20,6 +20,7 @@ __all__ = [
     "Scrape",
     "Shard",
     "Source",
+    "copied",
     "list_sources",
     "read_shard",
     "split",

@@ -33,16 +33,29 @@ class ArrowRow(Mapping[str, Any]):
         self.index = index
 
     def __getitem__(self, name: str) -> Any:
-        place = self.batch.schema.get_all_field_indices(name)
-        if not place:
-            raise KeyError(name)
-        return _value(self.batch.column(place[-1])[self.index])
+        return _value(self.column(name)[self.index])
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(self.batch.schema.names))
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.batch.schema.names
+
     def __len__(self) -> int:
         return len(set(self.batch.schema.names))
+
+    def column(self, name: str) -> pa.Array:
+        """The values of all rows of the batch; of equal names the last counts, as in JSON.
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        """
+        places = self.batch.schema.get_all_field_indices(name)
+        if not places:
+            raise KeyError(name)
+        return self.batch.column(places[-1])
 
     def __repr__(self) -> str:
         return f"ArrowRow({dict(self)!r})"

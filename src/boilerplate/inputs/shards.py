@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import io
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import IO, Final, Protocol, cast
 
 from boilerplate.compression import DamageError, compression_of_content, decompressed
@@ -83,7 +84,7 @@ def split(source: Source, target_bytes: int) -> list[Shard]:
         If the source cannot be read.
     """
     whole = [Shard(source, size=source.size)]
-    if source.path == STDIN or source.compression != "none" or (source.size or 0) <= target_bytes:
+    if source.format == "auto" or source.compression != "none" or (source.size or 0) <= target_bytes:
         return whole
     if source.format == "jsonl":
         from boilerplate.inputs.json_lines import cuts
@@ -141,16 +142,43 @@ def read_shard(
 @contextmanager
 def opened(source: Source) -> Iterator[IO[bytes]]:
     """The file of a source, as it is stored; standard input stays open."""
-    if source.path == STDIN:
+    if source.path == STDIN and source.stored is None:
         yield sys.stdin.buffer
         return
-    with open_to_read(source.path) as file:
+    with open_to_read(source.stored or source.path) as file:
         yield file
+
+
+@contextmanager
+def copied(sources: Iterable[Source], options: ReadOptions) -> Iterator[list[Source]]:
+    """The same sources, with a temporary copy of standard input, which could not be read twice otherwise.
+
+    Parameters
+    ----------
+    sources : iterable of Source
+    options : ReadOptions
+
+    Yields
+    ------
+    list of Source
+    """
+    with ExitStack() as stack:
+        found = []
+        for source in sources:
+            copy = source
+            if source.path == STDIN:
+                copy, content = _recognised(source, sys.stdin.buffer, options)
+                file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="boilerplate-"))
+                shutil.copyfileobj(content, file, 1 << 20)
+                file.flush()
+                copy = replace(copy, size=file.tell(), stored=file.name)
+            found.append(copy)
+        yield found
 
 
 def _recognised(source: Source, file: IO[bytes], options: ReadOptions) -> tuple[Source, IO[bytes]]:
     """Standard input with what its content says it is; any other source as it is."""
-    if source.path != STDIN:
+    if source.path != STDIN or source.stored is not None:
         return source, file
     head = file.read(16)
     compression = compression_of_content(head)

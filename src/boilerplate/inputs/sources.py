@@ -46,6 +46,8 @@ class Source:
         Bytes, as stored; None where that is not known.
     mtime : float or None
         When it was last changed, in seconds since 1970; None where that is not known.
+    stored : str or None
+        A copy to read in its place, if there is one.
     """
 
     path: str
@@ -53,6 +55,7 @@ class Source:
     compression: Compression = "none"
     size: int | None = None
     mtime: float | None = None
+    stored: str | None = None
 
     @property
     def shown(self) -> str:

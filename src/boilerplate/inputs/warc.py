@@ -193,7 +193,7 @@ def _header_bytes(record: WarcRecord) -> int:
 
 
 class _Counted:
-    """A stream that knows how much of it was read. It has no ``seek``: FastWARC would use it, whether it works or not."""
+    """A stream that knows how much of it was read, without ``seek``: FastWARC would use it, whether it works or not."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.position = 0

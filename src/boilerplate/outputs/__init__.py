@@ -5,14 +5,23 @@ There is a module for each format; `docs/formats.md` describes them.
 
 from __future__ import annotations
 
-from typing import IO, Final, Literal
+from typing import IO, Final, Literal, cast, get_args
 
-from boilerplate.outputs.options import DEFAULT_WRITING, WriteOptions, Writer
+from boilerplate.outputs.options import DEFAULT_WRITING, Layout, WriteOptions, Writer
 
-__all__ = ["OUTPUT_FORMATS", "OutputFormat", "WriteOptions", "Writer", "open_writer", "output_format_of_name"]
+__all__ = ["OUTPUT_FORMATS", "Layout", "OutputFormat", "WriteOptions", "Writer", "open_writer", "output_format_of_name"]
 
-OutputFormat = Literal["jsonl", "csv", "text", "annotated"]
-OUTPUT_FORMATS: Final[tuple[OutputFormat, ...]] = ("jsonl", "csv", "text", "annotated")
+OutputFormat = Literal["jsonl", "csv", "parquet", "text", "annotated"]
+OUTPUT_FORMATS: Final = cast("tuple[OutputFormat, ...]", get_args(OutputFormat))
+
+_FORMAT_OF_SUFFIX: Final[dict[str, OutputFormat]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "text",
+}
 
 
 def open_writer(format_: OutputFormat, file: IO[bytes], options: WriteOptions = DEFAULT_WRITING) -> Writer:
@@ -30,6 +39,11 @@ def open_writer(format_: OutputFormat, file: IO[bytes], options: WriteOptions = 
     Returns
     -------
     Writer
+
+    Raises
+    ------
+    BoilerplateError
+        If the library for it is not installed.
     """
     if format_ == "jsonl":
         from boilerplate.outputs.json_lines import JsonLinesWriter
@@ -39,6 +53,10 @@ def open_writer(format_: OutputFormat, file: IO[bytes], options: WriteOptions = 
         from boilerplate.outputs.csv import CsvWriter
 
         return CsvWriter(file, options)
+    if format_ == "parquet":
+        from boilerplate.outputs.parquet import ParquetWriter
+
+        return ParquetWriter(file, options)
     if format_ == "text":
         from boilerplate.outputs.text import TextWriter
 
@@ -54,5 +72,4 @@ def output_format_of_name(name: str) -> OutputFormat | None:
 
     for packed in SUFFIXES:
         name = name.removesuffix(packed)
-    suffixes: dict[str, OutputFormat] = {".jsonl": "jsonl", ".csv": "csv", ".txt": "text"}
-    return next((found for suffix, found in suffixes.items() if name.endswith(suffix)), None)
+    return next((found for suffix, found in _FORMAT_OF_SUFFIX.items() if name.endswith(suffix)), None)

@@ -33,6 +33,10 @@ def open_joiner(format_: OutputFormat, file: IO[bytes], options: WriteOptions) -
     -------
     Joiner
     """
+    if format_ == "parquet":
+        from boilerplate.outputs.parquet import ParquetJoiner
+
+        return ParquetJoiner(file, options)
     # For the header, if there is to be one.
     open_writer(format_, file, options).close()
     return _Concatenation(file, between=b"\n" if format_ == "text" else b"")

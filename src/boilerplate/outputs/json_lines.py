@@ -1,17 +1,16 @@
-"""JSON Lines: an object a page."""
+"""JSON Lines: an object a page, or an object a line."""
 
 from __future__ import annotations
 
 from typing import IO
 
-from boilerplate.corpus import json_row
 from boilerplate.outputs.options import WriteOptions
-from boilerplate.outputs.records import page_record
+from boilerplate.outputs.records import line_columns, line_rows, page_record, to_json
 from boilerplate.scoring import ScoredPage
 
 
 class JsonLinesWriter:
-    """Writes one object a page; parts of a file are joined by concatenation."""
+    """Writes one object a row; parts of a file are joined by concatenation."""
 
     def __init__(self, file: IO[bytes], options: WriteOptions) -> None:
         self._file = file
@@ -19,7 +18,12 @@ class JsonLinesWriter:
 
     def write(self, page: ScoredPage) -> None:
         """Write one page."""
-        self._file.write(json_row(page_record(page, self._options.min_confidence)).encode("utf-8"))
+        if self._options.layout == "lines":
+            names = line_columns(self._options)
+            objects = [dict(zip(names, row, strict=True)) for row in line_rows(page, self._options)]
+        else:
+            objects = [page_record(page, self._options)]
+        self._file.write("".join(to_json(entry) + "\n" for entry in objects).encode("utf-8"))
 
     def close(self) -> None:
         """Nothing is left to be written."""
