@@ -50,14 +50,12 @@ def cuts(file: IO[bytes], target_bytes: int) -> list[tuple[int, int, int]]:
     start = position = 0
     first = row = 1
     while piece := file.read(_PIECE):
-        cut = piece.find(b"\n", max(0, start + target_bytes - position)) + 1
-        if cut and position + len(piece) > start + target_bytes:
-            row += piece.count(b"\n", 0, cut)
+        counted = 0
+        while cut := piece.find(b"\n", max(counted, start + target_bytes - 1 - position)) + 1:
+            row += piece.count(b"\n", counted, cut)
             parts.append((start, position + cut, first))
-            start, first = position + cut, row
-            row += piece.count(b"\n", cut)
-        else:
-            row += piece.count(b"\n")
+            start, first, counted = position + cut, row, cut
+        row += piece.count(b"\n", counted)
         position += len(piece)
     return [*parts, (start, position, first)] if position > start else parts
 
