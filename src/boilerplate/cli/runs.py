@@ -90,6 +90,7 @@ def score_here(
     model: PageMethods,
     read: ReadOptions,
     writer: Writer,
+    wants: Callable[[ScoredPage], bool],
     rejects: Rejects,
     *,
     bar_hidden: bool,
@@ -114,7 +115,7 @@ def score_here(
             writer.write(page)
             bar.show(tally, position)
 
-        score_records(records(), model, write, rejects, tally)
+        score_records(records(), model, wants, write, rejects, tally)
     writer.close()
     return tally
 

@@ -40,7 +40,7 @@ class Manifest:
     parts: list[Part]
 
     def to_json(self) -> str:
-        """As written to ``manifest.json``: parts name their inputs by place in the list of inputs."""
+        """As written to ``manifest.json``; shards name their inputs by place in the list of inputs."""
         places = {source: place for place, source in enumerate(self.sources)}
         content = {
             "format": FORMAT,
@@ -49,12 +49,12 @@ class Manifest:
             "model": self.model,
             "options": self.options,
             "inputs": [asdict(source) for source in self.sources],
-            "parts": [
+            "shards": [
                 [[places[shard.source], shard.start, shard.end, shard.first_row, shard.size] for shard in part.shards]
                 for part in self.parts
             ],
         }
-        return json.dumps(content, ensure_ascii=False, indent=1)
+        return "{\n" + ",\n".join(f"{_json(key)}: {_json_rows(value)}" for key, value in content.items()) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, place: str) -> Manifest:
@@ -83,7 +83,7 @@ class Manifest:
             sources = [Source(**entry) for entry in content["inputs"]]
             parts = [
                 Part(number, tuple(Shard(sources[source], *range_) for source, *range_ in shards))
-                for number, shards in enumerate(content["parts"])
+                for number, shards in enumerate(content["shards"])
             ]
             return cls(content["boilerplate"], content["model"], content["options"], sources, parts)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -141,4 +141,15 @@ def _state(source: Source) -> str:
 
 
 def _shown(value: Any) -> str:
-    return "not given" if value is None else json.dumps(value, ensure_ascii=False)
+    return "not given" if value is None else _json(value)
+
+
+def _json_rows(value: Any) -> str:
+    """JSON, with a row for each item of a list."""
+    if not isinstance(value, list):
+        return _json(value)
+    return "[\n" + ",\n".join(map(_json, value)) + "\n]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -45,7 +45,7 @@ class Part:
     @property
     def name(self) -> str:
         """What its files are called, but for their suffix: in order of name they are in the order of the inputs."""
-        return f"part-{self.number:06d}"
+        return f"shard-{self.number:06d}"
 
     def read(self, options: ReadOptions, forgiving: bool) -> Iterator[Scrape | Reject]:
         """Its records, in order.

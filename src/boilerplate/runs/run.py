@@ -2,13 +2,13 @@
 
 The folder holds::
 
-    manifest.json            what the run is made of, and how it is cut
-    model.joblib             the model, where all workers find it
-    output/part-000000.jsonl the scored pages of each part
-    rejects/part-000000.jsonl its records that could not be read, if there are any
-    done/part-000000.json    that the part is done, with its counts
-    summary.json             the counts of all parts, when all are done
-    lock                     keeps a second run out
+    manifest.json               what the run is made of, and how it is cut into shards
+    model.joblib                the model, where all workers find it
+    output/shard-000000.jsonl   the scored pages of each shard
+    rejects/shard-000000.jsonl  its records that could not be read, if there are any
+    done/shard-000000.json      that the shard is done, with its counts
+    summary.json                the counts of all shards, when all are done
+    lock                        keeps a second run out
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def carry_out(
     if failures:
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise BoilerplateError(
-            f"{len(failures)} of {len(parts)} parts not done: {failures[0]}{others}; mend that and go on with --resume"
+            f"{len(failures)} of {len(parts)} shards not done: {failures[0]}{others}; mend that and go on with --resume"
         )
 
 

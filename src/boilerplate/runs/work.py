@@ -109,7 +109,8 @@ def score_part(part: Part, recipe: Recipe) -> Outcome:
             writer = open_writer(recipe.output_format, file, recipe.write)
             with _rejects_file(part, folder) as reject:
                 records = part.read(recipe.read, recipe.forgiving)
-                score_records(records, model, writer.write, fail if recipe.strict else reject, tally)
+                take = fail if recipe.strict else reject
+                score_records(records, model, recipe.write.wants, writer.write, take, tally)
             writer.close()
             size = file.tell()
         note = {**tally.to_dict(), "output_bytes": size}
@@ -125,6 +126,7 @@ def score_part(part: Part, recipe: Recipe) -> Outcome:
 def score_records(
     records: Iterable[Scrape | Reject],
     model: PageMethods,
+    wants: Callable[[ScoredPage], bool],
     write: Callable[[ScoredPage], None],
     reject: Callable[[Reject], None],
     tally: Tally,
@@ -135,8 +137,10 @@ def score_records(
     ----------
     records : iterable of Scrape or Reject
     model : PageMethods
+    wants : callable
+        Says whether a page is to be written.
     write : callable
-        Takes each page, in order.
+        Takes each such page, in order.
     reject : callable
         Takes each record that could not be read.
     tally : Tally
@@ -153,7 +157,10 @@ def score_records(
 
     for page in score_pages(scrapes(), model):
         tally.add(page)
-        write(page)
+        if wants(page):
+            write(page)
+        else:
+            tally.dropped += 1
 
 
 def fail(reject: Reject) -> NoReturn:
