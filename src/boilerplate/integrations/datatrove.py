@@ -22,7 +22,7 @@ try:
     from datatrove.pipeline.filters.base_filter import BaseFilter
     from datatrove.pipeline.writers.disk_base import DiskWriter
 except ImportError as error:
-    raise ImportError("datatrove is missing; pip install 'boilerplate[datatrove]'") from error
+    raise ImportError(f"{error}; pip install 'boilerplate[datatrove]'") from error
 
 
 class BoilerplateFilter(BaseFilter):  # type: ignore[misc]

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionDtype
 
 from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.integrations.cleaner import PageCleaner
@@ -142,7 +141,7 @@ def _text_dtype(texts: pd.Series[Any]) -> Any:
     dtype = texts.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         dtype = dtype.categories.dtype
-    return dtype if isinstance(dtype, ExtensionDtype) else np.dtype(object)
+    return dtype if isinstance(dtype, (pd.StringDtype, pd.ArrowDtype)) else np.dtype(object)
 
 
 def _batches(texts: pd.Series[Any]) -> Iterator[tuple[list[int], list[str]]]:

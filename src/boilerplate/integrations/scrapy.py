@@ -8,7 +8,8 @@ Settings, with their defaults::
     BOILERPLATE_LABELS_FIELD = "labels"     # takes the label of each non-blank line
     BOILERPLATE_QUALITY_FIELD = "quality"   # takes the page's quality
     BOILERPLATE_KEEP = ["body"]             # labels whose lines the cleaned text keeps
-    BOILERPLATE_BODY_RECALL = 0.99          # share of the body to keep; None: the most probable label decides
+    BOILERPLATE_BODY_RECALL = 0.99          # share of the body to keep
+    BOILERPLATE_MOST_PROBABLE = False       # keep lines by their most probable label instead
     BOILERPLATE_MIN_QUALITY = 0.0           # pages with a lower share of body are dropped
     BOILERPLATE_MODEL = None                # model file; the shipped model by default
 
@@ -27,7 +28,7 @@ try:
     from itemadapter import ItemAdapter
     from scrapy.exceptions import DropItem
 except ImportError as error:
-    raise ImportError("Scrapy is missing; pip install 'boilerplate[scrapy]'") from error
+    raise ImportError(f"{error}; pip install 'boilerplate[scrapy]'") from error
 
 if TYPE_CHECKING:
     from scrapy import Spider
@@ -92,10 +93,11 @@ class BoilerplatePipeline:
             If the model file cannot be used, with the remedy.
         """
         settings = crawler.settings
+        body_recall = _share(settings, "BOILERPLATE_BODY_RECALL", DEFAULT_BODY_RECALL)
         cleaner = PageCleaner(
             settings.get("BOILERPLATE_MODEL") or None,
             settings.getlist("BOILERPLATE_KEEP", ["body"]),
-            _share(settings, "BOILERPLATE_BODY_RECALL", DEFAULT_BODY_RECALL),
+            None if settings.getbool("BOILERPLATE_MOST_PROBABLE") else body_recall,
         )
         # Before the first request: a crawl whose model cannot be used should not start.
         _ = cleaner.threshold
@@ -103,7 +105,7 @@ class BoilerplatePipeline:
             cleaner,
             settings.get("BOILERPLATE_TEXT_FIELD", "text"),
             {name: field for name, default in OUTPUT_FIELDS.items() if (field := settings.get(name, default))},
-            _share(settings, "BOILERPLATE_MIN_QUALITY", 0.0) or 0.0,
+            _share(settings, "BOILERPLATE_MIN_QUALITY", 0.0),
             crawler.stats,
         )
 
@@ -159,10 +161,8 @@ class BoilerplatePipeline:
             logger.warning("boilerplate: field %r of %s %s", field, type(item).__name__, message)
 
 
-def _share(settings: BaseSettings, name: str, default: float) -> float | None:
+def _share(settings: BaseSettings, name: str, default: float) -> float:
     value = settings.get(name, default)
-    if value is None:
-        return None
     try:
         share = float(value)
     except (TypeError, ValueError):
