@@ -30,7 +30,7 @@ from typing import Any, Final
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import numpy as np
-from timing import console, machine, section, show
+from timing import machine, section, show
 
 import boilerplate
 from boilerplate.inputs.html import text_of_html
@@ -64,6 +64,7 @@ def renderings(more: bool) -> dict[str, Render]:
             "resiliparse, all, links": resiliparse(**full, links=True),
             "resiliparse, all, form fields": resiliparse(**full, form_fields=True),
             "resiliparse, all, noscript": resiliparse(**full, noscript=True),
+            "resiliparse, all but nav, aside, footer": resiliparse(**full, skip_elements=["nav", "aside", "footer"]),
             "resiliparse, all, no formatting": resiliparse(**full, preserve_formatting=False),
             "resiliparse, main content, no bullets": resiliparse(main_content=True, alt_texts=True, list_bullets=False),
             "resiliparse, main content, no comments": resiliparse(main_content=True, alt_texts=True, comments=False),
@@ -72,7 +73,7 @@ def renderings(more: bool) -> dict[str, Render]:
 
 
 def trafilatura_renderings() -> dict[str, Render]:
-    """trafilatura with its defaults and with those for more text."""
+    """Trafilatura with its defaults and with those for more text."""
     from trafilatura import extract
 
     def by_trafilatura(markup: str, **options: Any) -> str:
@@ -173,11 +174,11 @@ def main() -> int:
     most_probable = partial(model.clean, body_recall=None)
     for name, render in trafilatura_renderings().items():
         rows.append(measure(pages, render, None).row(name, groups))
-        rows.append(measure(pages, render, model.clean).row(f"{name} + clean", groups))
+        rows.append(measure(pages, render, model.clean).row(f"{name} → clean", groups))
     for name, render in renderings(arguments.all).items():
         rows.append(measure(pages, render, None).row(name, groups))
-        rows.append(measure(pages, render, model.clean).row(f"{name} + clean", groups))
-        rows.append(measure(pages, render, most_probable).row(f"{name} + clean --most-probable", groups))
+        rows.append(measure(pages, render, model.clean).row(f"{name} → clean", groups))
+        rows.append(measure(pages, render, most_probable).row(f"{name} → most probable", groups))
     header = ["way", "words P", "words R", "words F1", "4-grams P", "4-grams R", "4-grams F1", "render µs", "clean µs"]
     show(header, rows)
     return 0

@@ -14,8 +14,9 @@ import click
 
 from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.errors import BoilerplateError, InputError
-from boilerplate.files import written_whole
+from boilerplate.inputs import FORMATS, MAX_RECORD_BYTES
 from boilerplate.labels import LABELS
+from boilerplate.storage import is_remote, written_whole_at
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -31,7 +32,26 @@ model_option = click.option(
 )
 inputs_argument = click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 text_field_option = click.option(
-    "--text-field", default="text", show_default=True, help="Field of JSON Lines records that holds the page's text."
+    "--text-field",
+    default="text",
+    show_default=True,
+    help="Field or column of records (JSON Lines, CSV, Parquet) that holds the page's text.",
+)
+input_format_option = click.option(
+    "--input-format",
+    type=click.Choice(FORMATS),
+    help="What all inputs are, whatever their names and contents say.",
+)
+clean_field_option = click.option(
+    "--clean-field",
+    metavar="NAME",
+    help="Add the text that `clean` prints to each page as a field or column of this name (jsonl, csv, parquet).",
+)
+min_quality_option = click.option(
+    "--min-quality",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Leave out pages of whose characters a smaller share is expected to be body, and say how many.",
 )
 
 
@@ -66,6 +86,31 @@ class ByteSize(click.ParamType):
         if size < 1:
             self.fail(f"{value!r} is no size such as 64MB or 1GiB", param, ctx)
         return int(size)
+
+
+max_record_option = click.option(
+    "--max-record-bytes",
+    type=ByteSize(),
+    default=str(MAX_RECORD_BYTES),
+    show_default=f"{MAX_RECORD_BYTES >> 20}MiB",
+    help="Pages and records that are larger than this are not read, and complained of.",
+)
+
+
+class OutputPath(click.Path):
+    """A file to write, or a URL."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check it, if it is a path."""
+        return value if is_remote(value) else super().convert(value, param, ctx)
+
+
+output_option = click.option(
+    "-o", "--output", type=OutputPath(), help="File to write, or URL; .gz, .zst, .bz2 and .xz are compressed."
+)
 
 
 class LabelList(click.ParamType):
@@ -174,13 +219,13 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def output_file(path: Path | None) -> Iterator[IO[bytes]]:
+def output_file(path: str | None) -> Iterator[IO[bytes]]:
     """The file to write to, which appears whole or not at all; standard output without a path."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     else:
-        with written_whole(path) as file:
+        with written_whole_at(path) as file:
             yield file
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -11,23 +14,32 @@ import click
 from boilerplate.cli.common import (
     ByteSize,
     body_recall_option,
+    clean_field_option,
     cleaning_threshold,
+    input_format_option,
     inputs_argument,
     jobs_option,
     keep_option,
     load_labeller,
+    max_record_option,
+    min_quality_option,
     model_file,
     model_option,
     most_probable_option,
     output_file,
+    output_option,
     text_field_option,
 )
 from boilerplate.outputs import OUTPUT_FORMATS
 
 if TYPE_CHECKING:
-    from boilerplate.outputs import OutputFormat, Writer
+    from boilerplate.inputs import Format
+    from boilerplate.outputs import Layout, OutputFormat, Writer
 
 FORMATS = ("table", *OUTPUT_FORMATS)
+ROW_FORMATS = ("jsonl", "csv", "parquet")
+"""Formats whose rows can be pages or lines."""
+RESERVED_FIELDS = ("id", "path", "quality", "lines", "other_fields")
 DEFAULT_SHARD_SIZE = "32MB"
 NOT_OF_OUTPUT = frozenset(("inputs", "output", "model_path", "jobs", "dask", "run_dir", "resume", "rejects", "strict"))
 """Parameters that change nothing in outputs, or that a run directory has a record of in another way."""
@@ -40,14 +52,21 @@ NOT_OF_OUTPUT = frozenset(("inputs", "output", "model_path", "jobs", "dask", "ru
     "format_",
     type=click.Choice(FORMATS),
     help="table: coloured view (default on a terminal); jsonl: one object a page (default elsewhere); csv: one row a "
-    "line (default for -o NAME.csv); text: what `clean` prints; annotated: JSON Lines to correct by hand and train on.",
+    "line; parquet: one row a page; text: what `clean` prints; annotated: JSON Lines to correct by hand and train on. "
+    "The end of the output's name (.csv, .parquet, .txt) decides where this does not.",
 )
+@input_format_option
+@click.option("--per-line", is_flag=True, help="One row a line, not one a page (jsonl, parquet; csv is so anyway).")
+@click.option("--no-lines", is_flag=True, help="One row a page, its lines left out (jsonl, csv, parquet).")
+@clean_field_option
+@min_quality_option
 @keep_option
 @body_recall_option
 @most_probable_option
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@output_option
 @model_option
 @text_field_option
+@max_record_option
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
@@ -77,12 +96,18 @@ def score(
     ctx: click.Context,
     inputs: tuple[str, ...],
     format_: str | None,
+    input_format: Format | None,
+    per_line: bool,
+    no_lines: bool,
+    clean_field: str | None,
+    min_quality: float | None,
     keep: tuple[str, ...],
     body_recall: float,
     most_probable: bool,
-    output: Path | None,
+    output: str | None,
     model_path: Path | None,
     text_field: str,
+    max_record_bytes: int,
     min_confidence: float | None,
     jobs: int,
     run_dir: str | None,
@@ -94,38 +119,52 @@ def score(
 ) -> None:
     """Label every line of scraped pages.
 
-    INPUT is any number of text files (a page each), JSON Lines files (.jsonl, .jsonl.gz), page files (.page), folders
-    of these, or - for standard input (also the default). --keep, --body-recall and --most-probable are for --format
-    text; the other formats hold every line, with its most probable label.
+    INPUT is any number of files: text and HTML (a page each), JSON Lines, CSV, TSV and Parquet (a page a record), WARC
+    and WET, page files; also compressed (.gz, .zst, .bz2, .xz), folders and patterns of these, URLs (s3://, gs://,
+    hf://, https://), or - for standard input (also the default). --keep, --body-recall and --most-probable are for
+    --format text and --clean-field; lines always have their most probable label.
 
     \b
     boilerplate score page.txt
     boilerplate score scrapes/ --format csv -o lines.csv
     boilerplate score spider.jsonl.gz --text-field content -o scored.jsonl
+    boilerplate score crawl.warc.gz --min-quality 0.5 --clean-field body_text -o good.parquet
     boilerplate score crawl/*.jsonl -j -1 --run-dir scored/ --resume
     trafilatura -u URL | boilerplate score --format text --keep body,caption
     """
     from boilerplate.cli.runs import rejects_to, score_here, score_in_folder, score_on_cores, sources_of_run
-    from boilerplate.inputs import ReadOptions, list_sources
+    from boilerplate.inputs import ReadOptions, copied, list_sources
     from boilerplate.outputs import WriteOptions, open_writer, output_format_of_name
+    from boilerplate.outputs.columns import needs_columns, plan_columns
 
-    _check_combination(ctx)
     on_terminal = output is None and run_dir is None and sys.stdout.isatty()
     if format_ is None:
-        named = output_format_of_name(output.name) if output else None
-        format_ = "table" if on_terminal else named or "jsonl"
+        named = output_format_of_name(output) if output else None
+        format_ = "table" if on_terminal and not (per_line or no_lines or clean_field) else named or "jsonl"
+    _check_combination(ctx, format_)
     model = load_labeller(model_path)
-    reading = ReadOptions(text_field)
-    writing = WriteOptions(min_confidence, keep, cleaning_threshold(model, body_recall, most_probable))
+    reading = ReadOptions(text_field, max_record_bytes)
+    writing = WriteOptions(
+        min_confidence,
+        keep,
+        cleaning_threshold(model, body_recall, most_probable),
+        layout=_layout(cast("OutputFormat", format_), per_line, no_lines, clean_field),
+        clean_field=clean_field,
+        text_field=text_field,
+        min_quality=min_quality,
+    )
+
+    listed = partial(list_sources, input_format=input_format, text_field=text_field)
 
     if run_dir is not None:
+        sources = sources_of_run(inputs, listed)
         score_in_folder(
-            sources_of_run(inputs, lambda names: list_sources(names, None, text_field)),
+            sources,
             run_dir,
             model_file(model_path),
             cast("OutputFormat", format_),
             reading,
-            writing,
+            replace(writing, columns=plan_columns(sources, reading, format_, writing)),
             options={name: value for name, value in ctx.params.items() if name not in NOT_OF_OUTPUT},
             shard_bytes=shard_size or ByteSize().convert(DEFAULT_SHARD_SIZE, None, ctx),
             resume=resume,
@@ -142,27 +181,42 @@ def score(
             return TableWriter(out if output else None, min_confidence)
         return open_writer(cast("OutputFormat", format_), out, writing)
 
-    with rejects_to(rejects, strict) as rejected:
-        sources = list_sources(inputs or ("-",), None, text_field, rejected.missing)
-        with output_file(output) as out:
-            if jobs == 1 or format_ == "table":
-                tally = score_here(sources, model, reading, writer(out), rejected, bar_hidden=on_terminal)
-            else:
-                tally = score_on_cores(
-                    sources,
-                    model_file(model_path),
-                    cast("OutputFormat", format_),
-                    reading,
-                    writing,
-                    out,
-                    rejected,
-                    jobs=jobs,
-                    bar_hidden=on_terminal,
-                )
+    with ExitStack() as stack:
+        rejected = stack.enter_context(rejects_to(rejects, strict))
+        sources = listed(inputs or ("-",), complain=rejected.missing)
+        if needs_columns(format_, writing):
+            sources = stack.enter_context(copied(sources, reading))
+            writing = replace(writing, columns=plan_columns(sources, reading, format_, writing))
+        out = stack.enter_context(output_file(output))
+        if jobs == 1 or format_ == "table":
+            tally = score_here(sources, model, reading, writer(out), writing.wants, rejected, bar_hidden=on_terminal)
+        else:
+            tally = score_on_cores(
+                sources,
+                model_file(model_path),
+                cast("OutputFormat", format_),
+                reading,
+                writing,
+                out,
+                rejected,
+                jobs=jobs,
+                bar_hidden=on_terminal,
+            )
+    if min_quality is not None:
+        click.echo(f"boilerplate: {tally.dropped:,} of {tally.pages:,} pages left out for their quality", err=True)
     rejected.conclude(tally)
 
 
-def _check_combination(ctx: click.Context) -> None:
+def _layout(format_: str, per_line: bool, no_lines: bool, clean_field: str | None) -> Layout:
+    """What a row of the output is. CSV, which cannot nest, has a row a line, or no lines."""
+    if per_line:
+        return "lines"
+    if format_ == "csv":
+        return "cleaned" if no_lines or clean_field else "lines"
+    return "cleaned" if no_lines else "pages"
+
+
+def _check_combination(ctx: click.Context, format_: str) -> None:
     """Refuse options that exclude each other.
 
     Raises
@@ -170,20 +224,33 @@ def _check_combination(ctx: click.Context) -> None:
     click.UsageError
     """
     given = ctx.params
+    rows = [name for name in ("per_line", "no_lines", "clean_field") if given[name]]
+    if rows and format_ not in ROW_FORMATS:
+        raise click.UsageError(f"{_option(rows[0])} is for {', '.join(ROW_FORMATS)}; choose one by --format")
+    if given["per_line"] and len(rows) > 1:
+        raise click.UsageError(f"--per-line and {_option(rows[1])} exclude each other: a row is a line, or a page")
+    if given["clean_field"] in RESERVED_FIELDS:
+        raise click.UsageError(f"--clean-field: {given['clean_field']!r} is a field of the output; choose another name")
+    if format_ == "parquet" and given["output"] is None and given["run_dir"] is None and sys.stdout.isatty():
+        raise click.UsageError("Parquet is no text that a terminal can show; name a file by -o")
     if given["run_dir"] is None:
         for name in ("resume", "shard_size", "dask"):
             if given[name]:
-                raise click.UsageError(f"--{name.replace('_', '-')} needs --run-dir")
+                raise click.UsageError(f"{_option(name)} needs --run-dir")
     else:
         for name, why in {
             "output": "its outputs are in its folder output/",
             "rejects": "its rejects are in its folder rejects/",
         }.items():
             if given[name]:
-                raise click.UsageError(f"--{name} and --run-dir exclude each other: {why}")
+                raise click.UsageError(f"{_option(name)} and --run-dir exclude each other: {why}")
         if given["format_"] == "table":
             raise click.UsageError("--run-dir takes any --format but table")
     if given["dask"] and given["jobs"] != 1:
         raise click.UsageError("--dask and --jobs exclude each other: the cluster has as many workers as it has")
     if given["strict"] and given["rejects"]:
         raise click.UsageError("--strict and --rejects exclude each other")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -6,13 +6,14 @@ the pages of a shard. There is a module for each format; `docs/formats.md` descr
 
 from __future__ import annotations
 
-from boilerplate.inputs.records import ReadOptions, Reject, Scrape
+from boilerplate.inputs.records import MAX_RECORD_BYTES, ReadOptions, Reject, Scrape
 from boilerplate.inputs.shards import Shard, copied, read_shard, split
 from boilerplate.inputs.sniff import FORMATS, Format
 from boilerplate.inputs.sources import STDIN, Source, list_sources
 
 __all__ = [
     "FORMATS",
+    "MAX_RECORD_BYTES",
     "STDIN",
     "Format",
     "ReadOptions",

@@ -52,6 +52,11 @@ class Columns:
         return {name: fields[name] for name in fields if name not in known}
 
 
+def needs_columns(output_format: str, options: WriteOptions) -> bool:
+    """Whether the output has columns for fields of the input."""
+    return options.layout in {"parquet": ("pages", "cleaned"), "csv": ("cleaned",)}.get(output_format, ())
+
+
 def plan_columns(
     sources: Sequence[Source], reading: ReadOptions, output_format: str, options: WriteOptions
 ) -> Columns | None:
@@ -70,14 +75,13 @@ def plan_columns(
     Columns or None
         None where the output has no such columns.
     """
-    typed = output_format == "parquet" and options.layout != "lines"
-    if not typed and not (output_format == "csv" and options.layout == "cleaned"):
+    if not needs_columns(output_format, options):
         return None
     records = [fields for source in _spread(sources) for fields in _sample(source, reading)]
     own = own_fields(options)
     names = list(dict.fromkeys(name for fields in records for name in fields if name not in own))
     other = len(sources) != 1 or sources[0].format not in _UNIFORM
-    if not typed:
+    if output_format == "csv":
         return Columns(tuple(names), other)
     import pyarrow as pa
 
