@@ -271,12 +271,15 @@ def test_the_scrapy_example_crawls(site: str, tmp_path: Path) -> None:
 def pipeline(**settings: Any) -> Any:
     """The pipeline of a crawler with these settings."""
     pytest.importorskip("scrapy")
-    from scrapy.utils.misc import build_from_crawler
-    from scrapy.utils.test import get_crawler
+    from scrapy import Spider
+    from scrapy.crawler import Crawler
+    from scrapy.statscollectors import MemoryStatsCollector
 
     from boilerplate.integrations.scrapy import BoilerplatePipeline
 
-    return build_from_crawler(BoilerplatePipeline, get_crawler(settings_dict=settings))
+    crawler = Crawler(Spider, settings)
+    crawler.stats = MemoryStatsCollector(crawler)
+    return BoilerplatePipeline.from_crawler(crawler)
 
 
 @dataclass
