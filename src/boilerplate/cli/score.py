@@ -165,7 +165,7 @@ def score(
             cast("OutputFormat", format_),
             reading,
             replace(writing, columns=plan_columns(sources, reading, format_, writing)),
-            options={name: value for name, value in ctx.params.items() if name not in NOT_OF_OUTPUT},
+            options={name.rstrip("_"): value for name, value in ctx.params.items() if name not in NOT_OF_OUTPUT},
             shard_bytes=shard_size or ByteSize().convert(DEFAULT_SHARD_SIZE, None, ctx),
             resume=resume,
             strict=strict,

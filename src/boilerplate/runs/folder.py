@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 from boilerplate.errors import BoilerplateError, InputError
 from boilerplate.files import written_whole
-from boilerplate.storage import errors_of, file_system, is_remote, open_to_read
+from boilerplate.storage import errors_of, file_system, is_remote, open_to_read, written_whole_at
 
 LOCK: Final = "lock"
 _UNFINISHED: Final = ".*.part"
@@ -150,20 +150,13 @@ class RemoteFolder:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """Write a file on this machine and then put it there in one go.
-
-        Files of fsspec would not do: they put what was written so far when an exception closes them.
-        """
-        import tempfile
-
-        system, path = file_system(self._url(name))
-        with tempfile.TemporaryDirectory() as passing:
-            file = Path(passing, "file")
-            with file.open("wb") as out:
-                yield out
-            with errors_of(self._url(name)):
-                system.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-                system.put_file(str(file), path)
+        """Write a file that appears whole, in the place of what had its name."""
+        url = self._url(name)
+        system, path = file_system(url)
+        with errors_of(url):
+            system.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        with written_whole_at(url) as file:
+            yield file
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

@@ -128,8 +128,8 @@ def plan(folder: Folder, parts: Sequence[Part], output_format: OutputFormat) -> 
     made = Plan([], [])
     for part in parts:
         raw = notes.get(done_name(part).rpartition("/")[2])
-        note = None if raw is None else json.loads(raw)
-        if note and note["output_bytes"] == sizes.get(output_name(part, output_format).rpartition("/")[2]):
+        note = {} if raw is None else json.loads(raw)
+        if note and note.pop("output_bytes") == sizes.get(output_name(part, output_format).rpartition("/")[2]):
             made.done.append(Outcome(part, Tally.from_dict(note)))
         else:
             made.to_do.append(part)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from boilerplate.labels import LABELS
 from boilerplate.scoring import ScoredPage
 
 
@@ -50,9 +51,10 @@ class Tally:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
-        return {"pages": self.pages, "labels": dict(self.labels), "dropped": self.dropped, "rejects": self.rejects}
+        labels = {label: self.labels[label] for label in LABELS}
+        return {"pages": self.pages, "labels": labels, "dropped": self.dropped, "rejects": self.rejects}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Tally:
         """What `to_dict` gave."""
-        return cls(values["pages"], Counter(values["labels"]), values["dropped"], values["rejects"])
+        return cls(**{**values, "labels": Counter(values["labels"])})
