@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,12 @@ def on_terminal(*arguments: str | Path, interrupt_at: str | None = None) -> Scre
         process.wait()
         os.close(ours)
     return Screen(code, shown.decode("utf-8"))
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """The first true value of a condition, which has to come true in time."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return found
