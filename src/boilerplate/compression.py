@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
-import lzma
 import sys
 import zlib
+from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import IO, Final, Literal, cast
+from typing import IO, Any, Final, Literal, cast
 
 from boilerplate.errors import missing_extra
 
@@ -28,6 +27,9 @@ _MAGIC: Final[dict[bytes, Compression]] = {
     b"BZh": "bz2",
     b"\xfd7zXZ\x00": "xz",
 }
+
+
+_PIECE: Final = 1 << 16
 
 
 class DamageError(OSError):
@@ -65,16 +67,13 @@ def decompressed(file: IO[bytes], compression: Compression) -> IO[bytes]:
     """
     if compression == "none":
         return file
-    packed: IO[bytes]
+    damage: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
     if compression == "gzip":
-        packed = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-    elif compression == "bz2":
-        packed = cast("IO[bytes]", bz2.BZ2File(file))
-    elif compression == "xz":
-        packed = cast("IO[bytes]", lzma.LZMAFile(file))  # noqa: SIM115
+        pieces = _gunzipped(file)
     else:
-        packed = cast("IO[bytes]", _zstd().ZstdFile(file))
-    return cast("IO[bytes]", io.BufferedReader(_Checked(packed, compression), 1 << 16))
+        make, damage = _decompressor(compression)
+        pieces = _unpacked(file, make)
+    return cast("IO[bytes]", io.BufferedReader(_Pieces(pieces, compression, damage), _PIECE))
 
 
 def compressed(file: IO[bytes], compression: Compression) -> IO[bytes]:
@@ -101,38 +100,81 @@ def compressed(file: IO[bytes], compression: Compression) -> IO[bytes]:
     if compression == "gzip":
         return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0))
     if compression == "bz2":
+        import bz2
+
         return cast("IO[bytes]", bz2.BZ2File(file, "wb"))
     if compression == "xz":
+        import lzma
+
         return cast("IO[bytes]", lzma.LZMAFile(file, "wb"))
     return cast("IO[bytes]", _zstd().ZstdFile(file, mode="wb"))
 
 
-class _Checked(io.RawIOBase):
-    """Gives all libraries' errors one name."""
+class _Pieces(io.RawIOBase):
+    """A stream of pieces as they come, so that all in front of any damage can be read."""
 
-    def __init__(self, packed: IO[bytes], compression: Compression) -> None:
-        self._packed = packed
+    def __init__(self, pieces: Iterator[bytes], compression: Compression, damage: tuple[type[Exception], ...]) -> None:
+        self._pieces = pieces
         self._compression = compression
-        self._damage: tuple[type[Exception], ...] = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-        if compression == "bz2":
-            self._damage += (OSError, ValueError)
-        if compression == "zstd":
-            self._damage += (_zstd().ZstdError,)
+        self._damage = damage
+        self._piece = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        try:
-            raw = self._packed.read(len(buffer))
-        except self._damage as error:
-            raise DamageError(f"damaged {self._compression} file ({error}); fetch or write it again") from None
-        buffer[: len(raw)] = raw
-        return len(raw)
+        if not self._piece:
+            try:
+                self._piece = memoryview(next(self._pieces, b""))
+            except self._damage as error:
+                raise DamageError(f"damaged {self._compression} file ({error}); fetch or write it again") from None
+        size = min(len(buffer), len(self._piece))
+        buffer[:size] = self._piece[:size]
+        self._piece = self._piece[size:]
+        return size
 
-    def close(self) -> None:
-        self._packed.close()
-        super().close()
+
+def _gunzipped(file: IO[bytes]) -> Iterator[bytes]:
+    packed = gzip.GzipFile(fileobj=file)
+    while piece := packed.read1(_PIECE):
+        yield piece
+
+
+def _unpacked(file: IO[bytes], make: Callable[[], Any]) -> Iterator[bytes]:
+    """The content of any number of bz2 or xz streams or zstd frames.
+
+    The standard library's own files take what cannot be read behind the first of them for padding, and end without a
+    word; here only zeros are padding.
+    """
+    ahead = b""
+    while True:
+        while not (ahead := ahead.lstrip(b"\0")):
+            if not (ahead := file.read(_PIECE)):
+                return
+        stream = make()
+        while not stream.eof:
+            packed = b""
+            if stream.needs_input:
+                packed, ahead = ahead or file.read(_PIECE), b""
+                if not packed:
+                    raise EOFError("it ends too early")
+            if piece := stream.decompress(packed, _PIECE):
+                yield piece
+        ahead = stream.unused_data
+
+
+def _decompressor(compression: Compression) -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:
+    """What makes decompressors, and what they raise."""
+    if compression == "bz2":
+        import bz2
+
+        return bz2.BZ2Decompressor, (EOFError, OSError, ValueError)
+    if compression == "xz":
+        import lzma
+
+        return lzma.LZMADecompressor, (EOFError, lzma.LZMAError)
+    zstd = _zstd()
+    return zstd.ZstdDecompressor, (EOFError, zstd.ZstdError)
 
 
 def _zstd() -> ModuleType:

@@ -36,7 +36,11 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
     try:
         delimiter = "\t" if source.format == "tsv" else _delimiter(lines.first(), options.text_field)
         rows = csv.reader(lines, delimiter=delimiter)
-        header = next((row for row in rows if row), None)
+        try:
+            header = next((row for row in rows if row), None)
+        except (csv.Error, _TooLargeError):
+            yield Reject(source.shown, lines.row, "no header row that can be read", lines.excerpt())
+            return
         if header is None:
             return
         names = [_NOT_UTF8.sub("\ufffd", name) for name in header]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import IO, Any, Final
 
 from boilerplate.errors import InputError
@@ -12,6 +13,10 @@ from boilerplate.inputs.sources import Source
 MAX_RECORD_BYTES: Final = 32 << 20
 """Text of a page, markup of a page: the largest are some megabytes."""
 _EXCERPT: Final = 200
+"""Characters."""
+_NAMES: Final = 20
+_NAME: Final = 40
+"""So many names of fields, and characters of each, does a complaint show."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,9 @@ def scrape_of_fields(fields: Mapping[str, Any], source: Source, row: int, option
 
 def no_text(names: Mapping[str, Any] | list[str], text_field: str) -> str:
     """The complaint about a record without the text field."""
-    found = ", ".join(repr(name) for name in names) or "none"
+    shown = [repr(name if len(name) <= _NAME else f"{name[:_NAME]}…") for name in islice(names, _NAMES)]
+    more = ["…"] if len(names) > _NAMES else []
+    found = ", ".join([*shown, *more]) or "none"
     return f"no text in field {text_field!r} (fields here: {found}); name it with --text-field"
 
 

@@ -197,11 +197,12 @@ class _Counted:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.position = 0
-        self._file = file
+        # What can be had before any damage, where the file knows how to do that.
+        self._read = getattr(file, "read1", file.read)
 
     def read(self, size: int = -1) -> bytes:
         """Read up to that many bytes."""
-        raw = self._file.read(size)
+        raw: bytes = self._read(size)
         self.position += len(raw)
         return raw
 

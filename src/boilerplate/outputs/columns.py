@@ -86,6 +86,8 @@ def plan_columns(
     import pyarrow as pa
 
     found = [(name, _type_of(name, records)) for name in names]
+    if (kind := _type_of_ids(records)) is not None:
+        found.insert(0, ("id", kind))
     schema = pa.schema([(name, kind) for name, kind in found if kind is not None])
     return Columns(tuple(schema.names), other or len(schema) < len(names), schema)
 
@@ -103,6 +105,18 @@ def _sample(source: Source, reading: ReadOptions) -> list[Mapping[str, Any]]:
     except InputError:
         return []
     return [record.fields for record in records if not isinstance(record, Reject)]
+
+
+def _type_of_ids(records: Sequence[Mapping[str, Any]]) -> pa.DataType | None:
+    """The type of a Parquet column of ids that are no strings, and are to stay what they are."""
+    import pyarrow as pa
+
+    from boilerplate.inputs.parquet import ArrowRow
+
+    if not records or not all(isinstance(fields, ArrowRow) and "id" in fields for fields in records):
+        return None
+    kind = _type_of("id", records)
+    return None if kind is None or pa.types.is_string(kind) or pa.types.is_null(kind) else kind
 
 
 def _type_of(name: str, records: Iterable[Mapping[str, Any]]) -> pa.DataType | None:

@@ -151,7 +151,7 @@ def schema_of(options: WriteOptions) -> pa.Schema:
         [
             *(columns.types or []),
             *([(OTHER_FIELDS, pa.string())] if columns.other else []),
-            ("id", pa.string()),
+            *([] if "id" in columns.names else [("id", pa.string())]),
             ("path", pa.string()),
             ("quality", pa.struct(quality)),
             *((name, pa.string()) for name in text_names(options)),
@@ -182,15 +182,15 @@ def _pages_table(pages: Sequence[ScoredPage], schema: pa.Schema, options: WriteO
         names = ", ".join(map(repr, misfits[odd]))
         raise BoilerplateError(f"{pages[odd].scrape.id}: no column holds the value of {names}; write JSON Lines")
     verdicts = [verdict(page) for page in pages]
-    found |= {name: [row[name] for row in verdicts] for name in ("id", "path", "quality")}
+    found |= {name: [row[name] for row in verdicts] for name in ("id", "path", "quality") if name not in found}
     kept = [texts(page, options) for page in pages]
     found |= {name: [row[name] for row in kept] for name in text_names(options)}
     if options.layout != "cleaned":
         found["lines"] = [[nested_line(line, options.min_confidence) for line in page.lines] for page in pages]
-    arrays = [
-        values if isinstance(values, pa.ChunkedArray) else _array(values, schema.field(name).type)
-        for name, values in found.items()
-    ]
+    arrays = []
+    for field in schema:
+        values = found[field.name]
+        arrays.append(values if isinstance(values, pa.ChunkedArray) else _array(values, field.type))
     return pa.table(arrays, schema=schema)
 
 
