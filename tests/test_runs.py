@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.inputs import ReadOptions, Scrape, list_sources
 from boilerplate.runs import joining
+from boilerplate.runs.execute import execute
 from boilerplate.runs.parts import cut, cut_finely
 
 ROOT = Path(__file__).parents[1]
@@ -143,6 +146,24 @@ class TestCores:
 
     def test_clean_takes_several_cores(self, records: Path) -> None:
         assert run("clean", records, "-j", "2").raw == run("clean", records).raw
+
+
+class TestSlowReaders:
+    def test_results_do_not_pile_up_behind_a_reader(self) -> None:
+        drawn = []
+
+        def tasks() -> Iterator[float]:
+            for number in range(80):
+                drawn.append(number)
+                yield 0.02
+
+        with closing(execute(time.sleep, tasks(), jobs=2, ordered=True)) as results:
+            next(results)
+            time.sleep(0.6)  # in which the workers could do sixty
+            ahead = len(drawn)
+            assert len(list(results)) == 79
+        assert ahead < 20
+        assert len(drawn) == 80
 
 
 class TestRejects:

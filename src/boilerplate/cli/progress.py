@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from boilerplate.cli.common import transient_progress
 from boilerplate.labels import COLOURS, LABELS
+from boilerplate.runs.tally import Tally
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-    from boilerplate.runs.tally import Tally
 
 _SECONDS_BETWEEN: Final = 0.1
 """Time between two pictures; more would only take time from scoring."""
@@ -32,22 +32,22 @@ class ScoringBar:
         Bytes of input; 0 where that is not known.
     progress : Progress, optional
         Without it nothing is shown.
-    done : Tally, optional
+    done : Tally
         What was scored already, before this process.
     position : int
         Bytes of input that were read for that.
     """
 
-    def __init__(self, total: int, progress: Progress | None, done: Tally | None = None, position: int = 0) -> None:
+    def __init__(self, total: int, progress: Progress | None, done: Tally, position: int) -> None:
         self._total = total
         self._progress = progress
-        self._lines_before = done.lines if done else 0
+        self._lines_before = done.lines
         self._position_before = position
-        self._began = self._shown = time.monotonic()
+        self._began = time.monotonic()
+        self._shown = -math.inf
         if progress is not None:
-            self._task = progress.add_task("", total=total or None, completed=position, left="")
-        if done:
-            self.show(done, position)
+            self._task = progress.add_task("", total=total or None, left="")
+        self.show(done, position)
 
     def show(self, tally: Tally, position: int) -> None:
         """Show counts, and how many bytes of input were read for them."""
@@ -73,10 +73,10 @@ class ScoringBar:
 def scoring_bar(total: int, done: Tally | None = None, position: int = 0, hidden: bool = False) -> Iterator[ScoringBar]:
     """A `ScoringBar` on standard error, if that is a terminal (and the bar not to be hidden); else one of no effect."""
     if hidden or not sys.stderr.isatty():
-        yield ScoringBar(total, None)
+        yield ScoringBar(total, None, done or Tally(), position)
         return
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 
     share = (BarColumn(bar_width=20), TaskProgressColumn()) if total else (SpinnerColumn(),)
     with transient_progress(*share, TextColumn("{task.fields[left]}")) as progress:
-        yield ScoringBar(total, progress, done, position)
+        yield ScoringBar(total, progress, done or Tally(), position)

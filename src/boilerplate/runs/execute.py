@@ -61,7 +61,7 @@ def execute(
     from joblib import Parallel, delayed
 
     with ExitStack() as stack:
-        call: Callable[..., Result] = function
+        call: Callable[[Task], Result] = function
         if dask is None:
             call = _Attended(function, os.getpid())
             stack.enter_context(_cores())
@@ -73,10 +73,45 @@ def execute(
             pre_dispatch="2*n_jobs" if dask is None else "all",
             return_as="generator" if ordered else "generator_unordered",
         )
+        reader = _Reader()
         with _deaf_to_interrupts():
-            results: Generator[Result, None, None] = parallel(delayed(call)(task) for task in tasks)
+            results: Generator[Result, None, None] = parallel(delayed(call)(task) for task in reader.waited_for(tasks))
         with closing(results), _lost_workers():
-            yield from results
+            for result in results:
+                with reader.busy():
+                    yield result
+
+
+class _Reader:
+    """Holds tasks back while the reader of results is busy, so that results do not pile up behind a slow one.
+
+    joblib draws a task for each that is done, whether or not its result has been taken.
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._is_busy = False
+
+    def waited_for(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """The same tasks, each when the reader is waiting for results."""
+        for task in tasks:
+            with self._change:
+                self._change.wait_for(lambda: not self._is_busy)
+            yield task
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While the reader works on a result."""
+        self._set(True)
+        try:
+            yield
+        finally:
+            self._set(False)
+
+    def _set(self, is_busy: bool) -> None:
+        with self._change:
+            self._is_busy = is_busy
+            self._change.notify_all()
 
 
 @contextmanager

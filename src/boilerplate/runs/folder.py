@@ -142,10 +142,13 @@ class RemoteFolder:
 
     def read_all(self, inner: str) -> dict[str, bytes]:
         """The content of all files that lie directly in a folder in this one, by name."""
+        names = self.sizes(inner)
+        if not names:
+            return {}
         system, path = file_system(self._url(inner))
         with errors_of(self._url(inner)):
             # In one call: file systems that can, fetch many files at a time.
-            content = system.cat([f"{path}/{name}" for name in self.sizes(inner)])
+            content = system.cat([f"{path}/{name}" for name in names])
         return {PurePosixPath(name).name: raw for name, raw in content.items()}
 
     @contextmanager
