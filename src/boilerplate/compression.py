@@ -12,7 +12,8 @@ from typing import IO, Any, Final, Literal, cast
 
 from boilerplate.errors import missing_extra
 
-Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]
+Compression = Literal["auto", "none", "gzip", "zstd", "bz2", "xz"]
+"""``auto`` is what a file has that nobody has looked into yet."""
 
 SUFFIXES: Final[dict[str, Compression]] = {
     ".gz": "gzip",

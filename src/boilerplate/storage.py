@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from boilerplate.errors import InputError, missing_extra
 from boilerplate.files import packed_as, written_whole
@@ -74,8 +75,45 @@ def open_to_read(path: str) -> IO[bytes]:
             raise InputError(path, error.strerror or str(error)) from None
     system, inner = file_system(path)
     with errors_of(path):
-        file: IO[bytes] = system.open(inner, "rb", block_size=_BLOCK_BYTES)
-    return file
+        file = system.open(inner, "rb", block_size=_BLOCK_BYTES)
+    # Files of fsspec read short, and have no ``readline`` with a limit.
+    return cast("IO[bytes]", io.BufferedReader(file, 1 << 16))
+
+
+def rewound(head: bytes, file: IO[bytes]) -> IO[bytes]:
+    """A stream from its beginning again, of which that much was read.
+
+    Parameters
+    ----------
+    head : bytes
+    file : binary file
+        It need not be able to seek.
+
+    Returns
+    -------
+    binary file
+    """
+    return cast("IO[bytes]", io.BufferedReader(_Joined(head, file), 1 << 16))
+
+
+class _Joined(io.RawIOBase):
+    """What was read of a file already, and the rest of it."""
+
+    def __init__(self, head: bytes, file: IO[bytes]) -> None:
+        self._head = memoryview(head)
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        if self._head:
+            part = bytes(self._head[: len(buffer)])
+            self._head = self._head[len(part) :]
+        else:
+            part = self._file.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
 
 
 @contextmanager

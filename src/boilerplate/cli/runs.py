@@ -196,9 +196,10 @@ def sources_of_run(inputs: Sequence[str], list_: Callable[[Sequence[str]], list[
     BoilerplateError
         If one is not there, or is standard input.
     """
-    if STDIN in inputs:
-        raise BoilerplateError("a run directory needs inputs that can be read again; save standard input to a file")
-    return list_([name if is_remote(name) else os.path.abspath(name) for name in inputs])
+    sources = [] if STDIN in inputs else list_([name if is_remote(name) else os.path.abspath(name) for name in inputs])
+    if STDIN in inputs or any(source.is_stream for source in sources):
+        raise BoilerplateError("a run directory needs inputs that can be read again; save streams to files")
+    return sources
 
 
 def summary(tally: Tally) -> str:

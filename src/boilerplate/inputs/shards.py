@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from boilerplate.errors import InputError
 from boilerplate.inputs.records import DEFAULT_READING, ReadOptions, Reject, Scrape
 from boilerplate.inputs.sniff import Format, format_of_content, read_head
 from boilerplate.inputs.sources import STDIN, Source
-from boilerplate.storage import open_to_read
+from boilerplate.storage import open_to_read, rewound
 
 _READERS: Final[dict[Format, str]] = {
     "text": "text",
@@ -31,6 +30,8 @@ _READERS: Final[dict[Format, str]] = {
     "page": "page_files",
 }
 """Format to module of this package; imported when used."""
+_MAGIC_BYTES: Final = 16
+_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def split(source: Source, target_bytes: int) -> list[Shard]:
         If the source cannot be read.
     """
     whole = [Shard(source, size=source.size)]
-    if source.format == "auto" or source.compression != "none" or (source.size or 0) <= target_bytes:
+    if source.compression != "none" or (source.size or 0) <= target_bytes:
         return whole
     if source.format == "jsonl":
         from boilerplate.inputs.json_lines import cuts
@@ -111,7 +112,7 @@ def read_shard(
     shard : Shard
     options : ReadOptions
     watch : callable, optional
-        Told before each page how far the file, as it is stored, has been read; not for standard input.
+        Told before each page how far the file, as it is stored, has been read; not for streams.
 
     Yields
     ------
@@ -130,13 +131,13 @@ def read_shard(
         read: Reader = importlib.import_module(f"boilerplate.inputs.{_READERS[source.format]}").read
         try:
             for item in read(decompressed(file, source.compression), shard, options):
-                if watch is not None and source.path != STDIN:
+                if watch is not None and file is raw:
                     watch(raw.tell())
                 yield item
         except DamageError as error:
-            yield Reject(source.path, None, str(error))
+            yield Reject(source.shown, None, str(error))
         except OSError as error:
-            raise InputError(source.path, error.strerror or str(error)) from None
+            raise InputError(source.shown, error.strerror or str(error)) from None
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def copied(sources: Iterable[Source], options: ReadOptions) -> Iterator[list[Source]]:
-    """The same sources, with a temporary copy of standard input, which could not be read twice otherwise.
+    """The same sources, with temporary copies of streams, which could not be read twice otherwise.
 
     Parameters
     ----------
@@ -166,10 +167,10 @@ def copied(sources: Iterable[Source], options: ReadOptions) -> Iterator[list[Sou
         found = []
         for source in sources:
             copy = source
-            if source.path == STDIN:
-                copy, content = _recognised(source, sys.stdin.buffer, options)
+            if source.is_stream:
+                copy, content = _recognised(source, stack.enter_context(opened(source)), options)
                 file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="boilerplate-"))
-                shutil.copyfileobj(content, file, 1 << 20)
+                shutil.copyfileobj(content, file, _PIECE)
                 file.flush()
                 copy = replace(copy, size=file.tell(), stored=file.name)
             found.append(copy)
@@ -177,48 +178,36 @@ def copied(sources: Iterable[Source], options: ReadOptions) -> Iterator[list[Sou
 
 
 def _recognised(source: Source, file: IO[bytes], options: ReadOptions) -> tuple[Source, IO[bytes]]:
-    """Standard input with what its content says it is; any other source as it is."""
-    if source.path != STDIN or source.stored is not None:
+    """A stream with what its content says it is; any other source as it is."""
+    if not source.is_stream:
         return source, file
-    head = file.read(16)
+    recorded = _Recorded(file)
+    head = recorded.read(_MAGIC_BYTES)
     compression = compression_of_content(head)
-    file = _rewound(head, file)
     found = source.format
     if found == "auto":
-        packed, file = file, decompressed(file, compression)
-        head = read_head(file, options.max_record_bytes)
-        found = format_of_content(head, options.text_field)
-        file = _rewound(head, file)
-        compression = "none"
-        del packed
+        content = decompressed(rewound(head, cast("IO[bytes]", recorded)), compression)
+        try:
+            found = format_of_content(read_head(content, options.max_record_bytes), options.text_field)
+        except DamageError:
+            found = "text"  # whose reader will say it
+    file = rewound(b"".join(recorded.parts), file)
     if found == "parquet":
         spool = tempfile.TemporaryFile()  # noqa: SIM115  it goes with the last reference
-        while part := file.read(1 << 20):
-            spool.write(part)
+        shutil.copyfileobj(file, spool, _PIECE)
         spool.seek(0)
         file = cast("IO[bytes]", spool)
-    return Source(STDIN, found, compression), file
+    return replace(source, format=found, compression=compression), file
 
 
-def _rewound(head: bytes, file: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", io.BufferedReader(_Joined(head, file), 1 << 16))
+class _Recorded:
+    """A stream that keeps what was read of it."""
 
-
-class _Joined(io.RawIOBase):
-    """What was read of a file already, and the rest of it."""
-
-    def __init__(self, head: bytes, file: IO[bytes]) -> None:
-        self._head = memoryview(head)
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self.parts: list[bytes] = []
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        if self._head:
-            part = bytes(self._head[: len(buffer)])
-            self._head = self._head[len(part) :]
-        else:
-            part = self._file.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
+    def read(self, size: int = -1) -> bytes:
+        """Read up to that many bytes."""
+        self.parts.append(self._file.read(size))
+        return self.parts[-1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +17,19 @@ from boilerplate.corpus import Complain
 from boilerplate.errors import InputError
 from boilerplate.inputs.sniff import (
     FORMAT_OF_SUFFIX,
-    HEAD_BYTES,
     Format,
     format_by_magic,
     format_of_content,
     format_of_name,
     read_head,
 )
-from boilerplate.storage import file_system, is_remote, open_to_read
+from boilerplate.storage import file_system, is_remote, open_to_read, rewound
 
 STDIN: Final = "-"
 """What stands for standard input."""
 _SNIFFED_BYTES: Final = 32 << 20
+_MAGIC_BYTES: Final = 16
+_JSON: Final = re.compile(r"\.json(?:\.\w+)?\Z")
 _PATTERN: Final = frozenset("*?[")
 
 
@@ -39,9 +42,10 @@ class Source:
     path : str
         Path or URL; ``-`` is standard input.
     format : str
-        One of `boilerplate.inputs.FORMATS`; ``auto`` only for standard input, whose content tells when it is read.
+        One of `boilerplate.inputs.FORMATS`; ``auto`` only for streams.
     compression : str
-        One of ``none``, ``gzip``, ``zstd``, ``bz2`` and ``xz``.
+        One of ``none``, ``gzip``, ``zstd``, ``bz2`` and ``xz``; ``auto`` for streams (standard input, pipes), which can
+        be read only once, and whose content tells what it is when that is done.
     size : int or None
         Bytes, as stored; None where that is not known.
     mtime : float or None
@@ -56,6 +60,11 @@ class Source:
     size: int | None = None
     mtime: float | None = None
     stored: str | None = None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can be read only once."""
+        return self.compression == "auto"
 
     @property
     def shown(self) -> str:
@@ -96,12 +105,16 @@ def list_sources(
     sources = []
     for name in inputs:
         if name == STDIN:
-            sources.append(Source(STDIN, input_format or "auto"))
+            sources.append(Source(STDIN, input_format or "auto", "auto"))
             continue
         try:
-            for path, info in _remote_files(name, input_format) if is_remote(name) else _files(name, input_format):
+            found = _remote_files(name, input_format) if is_remote(name) else _files(name, input_format)
+            for path, info in found:
                 try:
-                    sources.append(_source(path, info, input_format, text_field))
+                    if info is None:
+                        sources.append(_local_source(path, input_format, text_field))
+                    else:
+                        sources.append(_source(path, info, input_format, text_field))
                 except InputError as error:
                     complain(error)
         except InputError as error:
@@ -109,7 +122,7 @@ def list_sources(
     return sources
 
 
-def _files(name: str, input_format: Format | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _files(name: str, input_format: Format | None) -> Iterator[tuple[str, None]]:
     path = Path(name)
     if path.exists():
         found = [name]
@@ -127,8 +140,7 @@ def _files(name: str, input_format: Format | None) -> Iterator[tuple[str, dict[s
             if not files and len(found) == 1:
                 raise _no_file_in(match)
         for file in files:
-            stat = os.stat(file)
-            yield file, {"size": stat.st_size, "mtime": stat.st_mtime}
+            yield file, None
 
 
 def _remote_files(url: str, input_format: Format | None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -177,6 +189,16 @@ def _no_file_in(folder: str) -> InputError:
     return InputError(folder, f"no file in this folder ends in one of {', '.join(FORMAT_OF_SUFFIX)}")
 
 
+def _local_source(path: str, input_format: Format | None, text_field: str) -> Source:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error)) from None
+    if not stat.S_ISREG(status.st_mode):
+        return Source(path, input_format or "auto", "auto")
+    return _source(path, {"size": status.st_size, "mtime": status.st_mtime}, input_format, text_field)
+
+
 def _source(path: str, info: dict[str, Any], input_format: Format | None, text_field: str) -> Source:
     name = path.rstrip("/").rsplit("/", 1)[-1]
     compression = compression_of_name(name)
@@ -184,22 +206,24 @@ def _source(path: str, info: dict[str, Any], input_format: Format | None, text_f
     # A look into a file on another machine takes long: only where its name tells nothing.
     if found is None or not is_remote(path):
         with open_to_read(path) as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(_MAGIC_BYTES)
             if compression == "none":
                 compression = compression_of_content(head)
             if input_format is None and found != "page":
                 found = format_by_magic(head) or found
             if found is None:
-                found = _sniffed(file, compression, text_field, path)
+                found = _sniffed(rewound(head, file), compression, text_field, path)
     return Source(path, found, compression, info.get("size"), _mtime(info))
 
 
 def _sniffed(file: Any, compression: Compression, text_field: str, path: str) -> Format:
     try:
-        file.seek(0)
-        return format_of_content(read_head(decompressed(file, compression), _SNIFFED_BYTES), text_field)
+        found = format_of_content(read_head(decompressed(file, compression), _SNIFFED_BYTES), text_field)
     except OSError as error:
         raise InputError(path, str(error)) from None
+    if found == "text" and _JSON.search(path):
+        raise InputError(path, "no JSON Lines; make an object a row of it, as jq -c '.[]' does")
+    return found
 
 
 def _mtime(info: dict[str, Any]) -> float | None:
