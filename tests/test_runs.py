@@ -5,24 +5,29 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from commands import COMMAND, Outcome, on_terminal, run, run_alone, wait_for
 from filelock import FileLock
+from fsspec import AbstractFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
 from boilerplate.corpus import AnnotatedPage
-from boilerplate.inputs import ReadOptions, Scrape, list_sources
-from boilerplate.runs import joining
+from boilerplate.errors import InputError
+from boilerplate.inputs import ReadOptions, Reject, Scrape, Shard, list_sources, read_shard
+from boilerplate.runs import joining, parts
 from boilerplate.runs.execute import execute
 from boilerplate.runs.parts import cut, cut_finely
 
@@ -87,29 +92,29 @@ class TestParts:
             content = texts[-1] if number % 2 else json.dumps({"text": texts[-1]}) + "\n"
             (folder / f"{number:02}{suffix}").write_text(content)
         sources = list_sources([str(folder)]) if sizes else []
-        parts = cut(sources, target)
+        coarse = cut(sources, target)
         fine = list(cut_finely(sources, target, ReadOptions()))
-        for some in (parts, fine):
+        for some in (coarse, fine):
             assert [part.number for part in some] == list(range(len(some)))
             read = [record for part in some for record in part.read(ReadOptions(), forgiving=False)]
             assert [record.text for record in read if isinstance(record, Scrape)] == texts
-        assert sum(part.size for part in parts) == sum(source.size or 0 for source in sources)
+        assert sum(part.size for part in coarse) == sum(source.size or 0 for source in sources)
 
     def test_large_files_are_cut_and_small_ones_put_together(self, records: Path, tmp_path: Path) -> None:
         for number in range(50):
             (tmp_path / f"{number:02}.txt").write_text("x" * 1000)
         assert len(cut(list_sources([str(tmp_path)]), 10_000)) == 5
-        parts = cut(list_sources([str(records)]), 20_000)
-        assert len(parts) > 3
-        assert all(len(part.shards) == 1 for part in parts)
+        of_records = cut(list_sources([str(records)]), 20_000)
+        assert len(of_records) > 3
+        assert all(len(part.shards) == 1 for part in of_records)
 
     def test_what_cannot_be_cut_is_handed_out_in_records(self, rows: list[bytes], tmp_path: Path) -> None:
         path = tmp_path / "packed.jsonl.gz"
         path.write_bytes(gzip.compress(b"".join(rows)))
-        parts = list(cut_finely(list_sources([str(path)]), 5_000, ReadOptions()))
-        assert len(parts) > 3
-        assert all(part.records and not part.shards for part in parts)
-        assert sum(part.size for part in parts) == path.stat().st_size
+        lots = list(cut_finely(list_sources([str(path)]), 5_000, ReadOptions()))
+        assert len(lots) > 3
+        assert all(part.records and not part.shards for part in lots)
+        assert sum(part.size for part in lots) == path.stat().st_size
 
 
 class TestCores:
@@ -262,6 +267,32 @@ class TestRunDirectory:
         assert content(undisturbed) == before
         assert not list(undisturbed.rglob("*.part"))
 
+    def test_a_file_that_fails_leaves_its_shard_undone(
+        self, rows: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        paths = [tmp_path / f"{number}.jsonl" for number in range(3)]
+        for number, path in enumerate(paths):
+            path.write_bytes(b"".join(rows[4 * number : 4 * number + 4]))
+
+        def read(shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+            yield from islice(read_shard(shard, options), 2)
+            if shard.source.path == str(paths[1]):
+                raise InputError(paths[1], "the network is down")
+            yield from islice(read_shard(shard, options), 2, None)
+
+        command = ("score", *paths, "--run-dir", tmp_path / "run", "--shard-size", "1kB")
+        with monkeypatch.context() as patch:
+            patch.setattr(parts, "read_shard", read)
+            done = run(*command)
+        assert done.code == 2
+        assert len(done.complaints) == 1
+        for words in ("1 of 3 shards not done", f"{paths[1]}: the network is down", "--resume"):
+            assert words in done.errors
+        assert sorted(path.stem for path in (tmp_path / "run" / "output").iterdir()) == ["shard-000000", "shard-000002"]
+        assert not (tmp_path / "run" / "summary.json").exists()
+        assert run(*command, "--resume").code == 0
+        assert output(tmp_path / "run") == run("score", *paths).raw
+
     def test_a_folder_with_other_files_is_refused(self, records: Path, tmp_path: Path) -> None:
         (tmp_path / "letter.txt").write_text("Dear")
         done = run("score", records, "--run-dir", tmp_path, "--resume")
@@ -271,7 +302,7 @@ class TestRunDirectory:
     def test_standard_input_cannot_be_read_again(self, tmp_path: Path) -> None:
         done = run("score", "-", "--run-dir", tmp_path / "run", stdin=b"text")
         assert done.code == 2
-        assert "standard input" in done.errors
+        assert "read again" in done.errors
 
     def test_two_runs_at_a_time_are_refused(self, records: Path, tmp_path: Path) -> None:
         with FileLock(tmp_path / "lock"):
@@ -361,6 +392,53 @@ class TestWhatChanged:
         done = begun()
         assert done.code == 2
         assert "manifest.json: no manifest of a run" in done.errors
+
+
+class TestObjectStore:
+    """A run directory behind a URL."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[AbstractFileSystem]:
+        """The folder ``memory://runs``."""
+        system = fsspec.filesystem("memory")
+        yield system
+        system.rm("/runs", recursive=True)
+
+    def test_a_run_is_made_and_gone_on_with(
+        self, store: AbstractFileSystem, records: Path, expected: bytes, tmp_path: Path
+    ) -> None:
+        command = ("score", records, "--run-dir", "memory://runs/one", *SHARD)
+        assert run(*command).code == 0
+        names = sorted(store.ls("/runs/one/output", detail=False))
+        assert b"".join(store.cat_file(name) for name in names) == expected
+        assert not store.exists("/runs/one/lock")
+        store.rm(names[1])
+        assert "--resume" in run(*command).errors
+        assert run(*command, "--resume").code == 0
+        assert b"".join(store.cat_file(name) for name in names) == expected
+
+    def test_a_run_elsewhere_keeps_others_out(self, store: AbstractFileSystem, records: Path) -> None:
+        store.pipe_file("/runs/one/lock", json.dumps({"host": "elsewhere", "pid": os.getpid()}).encode())
+        done = run("score", records, "--run-dir", "memory://runs/one")
+        assert done.code == 2
+        assert "on elsewhere" in done.errors
+        assert "remove memory://runs/one/lock" in done.errors
+        assert store.ls("/runs/one", detail=False) == ["/runs/one/lock"]
+
+    def test_the_lock_of_a_dead_run_on_this_machine_does_not(self, store: AbstractFileSystem, records: Path) -> None:
+        with subprocess.Popen([sys.executable, "-c", ""]) as process:
+            pass
+        store.pipe_file("/runs/one/lock", json.dumps({"host": platform.node(), "pid": process.pid}).encode())
+        assert run("score", records, "--run-dir", "memory://runs/one").code == 0
+        assert not store.exists("/runs/one/lock")
+
+    def test_that_of_a_living_one_does(self, store: AbstractFileSystem, records: Path) -> None:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+            store.pipe_file("/runs/one/lock", json.dumps({"host": platform.node(), "pid": process.pid}).encode())
+            done = run("score", records, "--run-dir", "memory://runs/one")
+            process.communicate(b"\n")
+        assert done.code == 2
+        assert f"process {process.pid}" in done.errors
 
 
 class TestKilled:
