@@ -1,8 +1,8 @@
 """Readers under fire: files of all formats as tools write them, damaged ones, and noise.
 
 No reader may crash, hang, or lose a record without saying so; `tests/reader_fuzzing.py` says what exactly is checked.
-Each kind of file is read in a process of its own, which is told to be dead after a while without progress; what it was
-reading then is kept in a file. Hypothesis makes the files, and makes small those that show a fault. With ``--engine
+Each kind of file is read in processes of its own, which may crash. Hypothesis makes the files, and makes small those
+that show a fault. With ``--engine
 atheris`` (``pip install atheris``) noise is steered by which lines of the readers it reaches, in place of chance.
 
 usage: python benchmarks/fuzz_readers.py [--minutes N | --inputs N] [--kinds jsonl,csv,...] [--engine ENGINE]
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,8 +35,10 @@ from boilerplate.inputs import FORMATS
 
 BATCH: Final = 2_000
 """Inputs of each process."""
-HANG_SECONDS: Final = 120
-"""A process that tells of no input for so long hangs."""
+INPUT_SECONDS: Final = 20
+"""CPU time for one input; more is a hang."""
+HANG_SECONDS: Final = 600
+"""A process that tells of no input for so long hangs where Python cannot see it."""
 NOISE: Final = "noise"
 CHECKS: Final = ("good", "damaged")
 
@@ -106,13 +109,16 @@ def _told(name: str) -> int:
 def work(kind: str, inputs: int, number: int, told: Path, engine: str) -> None:
     """Read so many inputs, and keep count in a file."""
     count = 0
+    signal.signal(signal.SIGPROF, _hang)
 
     def counted(check: Callable[[], None]) -> None:
         nonlocal count
         count += 1
         if count % 50 == 0 or count == inputs:
             told.write_text(str(count))
+        signal.setitimer(signal.ITIMER_PROF, INPUT_SECONDS)
         check()
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
     if engine == "atheris":
         _steered(kind, inputs, number, counted)
@@ -144,6 +150,10 @@ def work(kind: str, inputs: int, number: int, told: Path, engine: str) -> None:
 
     (noise if kind == NOISE else files)()
     told.write_text(str(count))
+
+
+def _hang(number: int, frame: object) -> None:
+    raise TimeoutError(f"an input took {INPUT_SECONDS} s")
 
 
 def _steered(kind: str, inputs: int, number: int, counted: Callable[[Callable[[], None]], None]) -> None:

@@ -21,6 +21,8 @@ _HEAD_BYTES: Final = 64 << 10
 """Holds the headers of any sane HTTP response."""
 Decoding = Literal["all", "transfer", "none"]
 _DECODINGS: Final[tuple[Decoding, ...]] = ("all", "transfer", "none")
+_RECORD_END: Final = b"\r\n\r\n"
+_CUT_OFF: Final = "the file ends within this record; fetch it again"
 _ODD_BYTES: Final = 32
 """As many bytes between two records are odd white space; more may have been a record."""
 
@@ -42,7 +44,7 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
     counted = _Counted(file)
     # Quirks mode looks for the next record behind bytes that are none, instead of giving up.
     records = ArchiveIterator(cast("IO[bytes]", counted), parse_http=False, quirks_mode=True, stream_detect=False)
-    number = end = 0
+    number = end = faulty = 0
     while True:
         try:
             record = next(records, None)
@@ -59,8 +61,8 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
             place = "at the end of the file" if record is None else "before this record"
             yield Reject(source.shown, number + 1, f"{start - end:,} bytes {place} are no WARC record")
         if record is None:
-            if end - start > len(_RECORD_END):
-                yield Reject(source.shown, number, "the file ends within this record; fetch it again")
+            if end - start > len(_RECORD_END) and faulty != number:
+                yield Reject(source.shown, number, _CUT_OFF)
             return
         number += 1
         end = start + _header_bytes(record) + record.content_length + len(_RECORD_END)
@@ -70,12 +72,10 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
             yield Reject(source.shown, number, str(error), record.headers.get("WARC-Target-URI") or "")
             if isinstance(error, DamageError):
                 return
+            faulty = number
             continue
         if page is not None:
             yield page
-
-
-_RECORD_END: Final = b"\r\n\r\n"
 
 
 def _page(record: WarcRecord, number: int, shard: Shard, options: ReadOptions) -> Scrape | None:
@@ -87,25 +87,23 @@ def _page(record: WarcRecord, number: int, shard: Shard, options: ReadOptions) -
         raise _UnreadableError("no length in the headers of this record; was the file cut off?")
     kind = (record.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if record.record_type == WarcRecordType.response and kind == "application/http":
-        head = _take(record, min(_HEAD_BYTES, limit))
+        head = _content(record, min(_HEAD_BYTES, limit))
         if not _is_html(head):
             return None
-        raw = head + _take(record, limit + 1 - len(head))
+        raw = _content(record, limit + 1, head)
         payload, charset = _http_payload(_within(raw, limit), limit)
         text = _rendered(payload, charset)
     elif record.record_type == WarcRecordType.resource and kind in _HTML_TYPES:
-        raw = _within(_take(record, limit + 1), limit)
+        raw = _within(_content(record, limit + 1), limit)
         text = _rendered(raw, None)
     elif record.record_type == WarcRecordType.conversion and kind in ("", "text/plain"):
-        raw = _within(_take(record, limit + 1), limit)
+        raw = _within(_content(record, limit + 1), limit)
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise _UnreadableError(f"not UTF-8 (byte {error.start + 1} of the text)") from None
     else:
         return None
-    if len(raw) < record.content_length:
-        return None  # the file ends here, which is said once
     found = {
         "url": (record.headers.get("WARC-Target-URI") or "").strip("<>"),
         "date": record.headers.get("WARC-Date"),
@@ -114,6 +112,20 @@ def _page(record: WarcRecord, number: int, shard: Shard, options: ReadOptions) -
     fields = {name: value for name, value in found.items() if value}
     name = (record.headers.get("WARC-Record-ID") or "").strip("<>")
     return Scrape(name or name_of_record(fields, shard.source, number), shard.source.path, text, fields)
+
+
+def _content(record: WarcRecord, size: int, begun: bytes = b"") -> bytes:
+    """The beginning of a record's content, up to that many bytes, of which some may have been read before.
+
+    Raises
+    ------
+    ValueError
+        If the file ends before the record does.
+    """
+    raw = begun + _take(record, size - len(begun))
+    if len(raw) < min(size, record.content_length):
+        raise _UnreadableError(_CUT_OFF)
+    return raw
 
 
 def _take(record: WarcRecord, size: int) -> bytes:

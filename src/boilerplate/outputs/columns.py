@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from boilerplate.errors import InputError
+from boilerplate.errors import InputError, missing_extra
 from boilerplate.inputs import ReadOptions, Reject, Shard, Source, read_shard
 from boilerplate.outputs.options import WriteOptions
 from boilerplate.outputs.records import own_fields
@@ -83,8 +83,10 @@ def plan_columns(
     other = len(sources) != 1 or sources[0].format not in _UNIFORM
     if output_format == "csv":
         return Columns(tuple(names), other)
-    import pyarrow as pa
-
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise missing_extra("Parquet is written by pyarrow", "parquet") from None
     found = [(name, _type_of(name, records)) for name in names]
     if (kind := _type_of_ids(records)) is not None:
         found.insert(0, ("id", kind))
