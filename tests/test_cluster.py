@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -63,13 +65,24 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+def count_done(folder: Path) -> int:
+    """Number of shards that are done."""
+    return len(list((folder / "done").glob("*.json")))
+
+
 def test_a_lost_worker_changes_nothing(cluster: Cluster, records: Path, tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     assert run("score", records, "--run-dir", alone, *SHARD).code == 0
     command = [*COMMAND, "score", str(records), "--run-dir", str(together), *SHARD, "--dask", cluster.address]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        wait_for(lambda: len(list((together / "done").glob("*.json"))) > 5)
+        wait_for(lambda: count_done(together) > 5)
+        for worker in cluster.workers:
+            worker.send_signal(signal.SIGSTOP)
+        done = count_done(together)
+        time.sleep(0.3)
+        assert count_done(together) == done, "others than the workers did the work"
         cluster.workers[0].kill()
+        cluster.workers[1].send_signal(signal.SIGCONT)
         assert process.poll() is None, "it was over before the worker was killed"
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors.decode()

@@ -153,7 +153,17 @@ class TestCores:
         assert run("clean", records, "-j", "2").raw == run("clean", records).raw
 
 
-class TestSlowReaders:
+class TestExecute:
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_a_task_that_cannot_be_drawn_is_an_error(self, jobs: int) -> None:
+        def tasks() -> Iterator[int]:
+            yield from range(20)
+            raise ValueError("no more")
+
+        done = []
+        with pytest.raises(ValueError, match="no more"):
+            done.extend(execute(abs, tasks(), jobs=jobs, ordered=True))
+
     def test_results_do_not_pile_up_behind_a_reader(self) -> None:
         drawn = []
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -60,44 +60,47 @@ def execute(
         return
     from joblib import Parallel, delayed
 
-    with ExitStack() as stack:
-        call: Callable[[Task], Result] = function
-        if dask is None:
-            call = _Attended(function, os.getpid())
-            stack.enter_context(_cores())
-        else:
-            stack.enter_context(_cluster(dask))
+    with _cores(jobs) if dask is None else _cluster(dask):
         parallel = Parallel(
-            n_jobs=jobs,
+            n_jobs=jobs if dask is None else -1,
             batch_size=1,
             pre_dispatch="2*n_jobs" if dask is None else "all",
             return_as="generator" if ordered else "generator_unordered",
         )
-        reader = _Reader()
-        with _deaf_to_interrupts():
-            results: Generator[Result, None, None] = parallel(delayed(call)(task) for task in reader.waited_for(tasks))
+        reader = _Reader(tasks)
+        call = function if dask else _Attended(function, os.getpid())
+        results: Generator[Result, None, None] = parallel(delayed(call)(task) for task in reader.tasks())
         with closing(results), _lost_workers():
             for result in results:
                 with reader.busy():
                     yield result
+        if reader.error is not None:
+            raise reader.error
 
 
 class _Reader:
-    """Holds tasks back while the reader of results is busy, so that results do not pile up behind a slow one.
+    """The reader of results, as seen by the thread that joblib draws tasks in.
 
-    joblib draws a task for each that is done, whether or not its result has been taken.
+    joblib draws a task for each that is done, whether or not the reader has taken its result; and it would wait for
+    ever for a task whose drawing fails. So tasks are held back while the reader is busy, lest results pile up behind a
+    slow one; and an error ends them, for the reader to raise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: Iterable[Any]) -> None:
+        self.error: Exception | None = None
+        self._tasks = tasks
         self._change = threading.Condition()
         self._is_busy = False
 
-    def waited_for(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        """The same tasks, each when the reader is waiting for results."""
-        for task in tasks:
-            with self._change:
-                self._change.wait_for(lambda: not self._is_busy)
-            yield task
+    def tasks(self) -> Iterator[Any]:
+        """The tasks, each when the reader waits for results."""
+        try:
+            for task in self._tasks:
+                with self._change:
+                    self._change.wait_for(lambda: not self._is_busy)
+                yield task
+        except Exception as error:
+            self.error = error
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -115,11 +118,14 @@ class _Reader:
 
 
 @contextmanager
-def _cores() -> Iterator[None]:
+def _cores(jobs: int) -> Iterator[None]:
     """Processes of this machine, each with one thread for linear algebra."""
-    from joblib import parallel_config
+    from joblib import Parallel, delayed, parallel_config
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
+        with _interrupts_kept_back():
+            # They are started by their first tasks, and kept for the next ones.
+            Parallel(n_jobs=jobs)(delayed(_end_with)(os.getpid()) for _ in range(2))
         yield
 
 
@@ -164,19 +170,27 @@ def _lost_workers() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def _interrupts_kept_back() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach, though a terminal sends it to all of them: their parent ends them.
 
-    Processes inherit that a signal is ignored, so they are deaf to it from the very beginning.
+    Processes inherit that a signal is blocked, so that they are deaf to it from the very beginning. The parent gets it
+    when the block ends.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+    # They lift the block when they start.
+    resource_tracker.ensure_running()
+    loky_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Attended:
@@ -193,7 +207,9 @@ class _Attended:
 
 @cache
 def _end_with(parent: int) -> None:
-    """From now on end this process when its parent is gone."""
+    """From now on end this process when its parent is gone; not where joblib makes do with the parent itself."""
+    if os.getpid() == parent:
+        return
 
     def watch() -> None:
         while os.getppid() == parent:
