@@ -241,9 +241,10 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
     if not sys.stderr.isatty():
         yield lambda step, share: None
         return
-    from rich.progress import BarColumn, TaskProgressColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    with transient_progress(BarColumn(), TaskProgressColumn()) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with transient_progress(*columns) as progress:
         task = progress.add_task(unit, total=1.0)
         yield lambda step, share: progress.update(task, description=step, completed=share)
 
@@ -251,12 +252,6 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
 def transient_progress(*columns: ProgressColumn) -> Progress:
     """A progress display on standard error, which leaves nothing behind."""
     from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress
 
-    return Progress(
-        TextColumn("{task.description}"),
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -56,17 +56,15 @@ class ScoringBar:
             return
         self._shown = now
         seconds = now - self._began
-        parts = [f"{tally.pages:,} pages"]
-        if seconds >= _SETTLED_SECONDS:
-            parts.append(f"{(tally.lines - self._lines_before) / seconds:,.0f} lines/s")
-        parts += [
-            f"[{COLOURS[label]}]{label} {tally.labels[label] / tally.lines:.0%}[/]" for label in LABELS if tally.lines
-        ]
+        counts = f"{tally.pages:,} pages"
         left = ""
-        if seconds >= _SETTLED_SECONDS and self._total and position > self._position_before:
-            to_do = max(0, self._total - position)
-            left = f"{timedelta(seconds=round(seconds * to_do / (position - self._position_before)))} left"
-        self._progress.update(self._task, description="  ".join(parts), completed=position, left=left)
+        if seconds >= _SETTLED_SECONDS:
+            counts += f"  {(tally.lines - self._lines_before) / seconds:,.0f} lines/s"
+            if self._total and position > self._position_before:
+                to_do = max(0, self._total - position) * seconds / (position - self._position_before)
+                left = f"{timedelta(seconds=round(to_do))} left"
+        shares = (f"[{COLOURS[name]}]{name} {tally.labels[name] / max(1, tally.lines):.0%}[/]" for name in LABELS)
+        self._progress.update(self._task, description=f"{counts}\n{'  '.join(shares)}", completed=position, left=left)
 
 
 @contextmanager
@@ -77,6 +75,7 @@ def scoring_bar(total: int, done: Tally | None = None, position: int = 0, hidden
         return
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 
-    share = (BarColumn(bar_width=20), TaskProgressColumn()) if total else (SpinnerColumn(),)
-    with transient_progress(*share, TextColumn("{task.fields[left]}")) as progress:
+    far = (BarColumn(bar_width=12), TaskProgressColumn()) if total else (SpinnerColumn(),)
+    left, counts = TextColumn("{task.fields[left]}"), TextColumn("{task.description}")
+    with transient_progress(*far, left, counts) as progress:
         yield ScoringBar(total, progress, done or Tally(), position)
