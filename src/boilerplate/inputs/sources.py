@@ -147,7 +147,8 @@ def _remote_files(url: str, input_format: Format | None) -> Iterator[tuple[str, 
     system, path = file_system(url)
     try:
         if not _PATTERN.isdisjoint(path) and not url.startswith("http"):
-            found = system.glob(path, detail=True)
+            matches = system.glob(path, detail=True)
+            found = {match: entry for match, entry in matches.items() if not _is_hidden(match, path)}
             if not found:
                 raise InputError(url, "no file matches this pattern")
         elif url.startswith("http"):
@@ -183,6 +184,12 @@ def _is_wanted(path: Path, input_format: Format | None) -> bool:
     if any(part.startswith(".") for part in path.parts):
         return False
     return input_format is not None or format_of_name(path.name) is not None
+
+
+def _is_hidden(match: str, pattern: str) -> bool:
+    """Whether wildcards of a pattern stand for the dot that a name begins with, which they do not on this machine."""
+    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
+    return "/." in match.removeprefix(fixed) and "/." not in pattern.removeprefix(fixed)
 
 
 def _no_file_in(folder: str) -> InputError:
