@@ -137,3 +137,9 @@ def wait_for(condition: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
     return found
+
+
+def files_of_run(folder: Path) -> dict[str, bytes]:
+    """All files of a run directory that have their names."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import COMMAND, PATIENCE, run, wait_for
+from commands import COMMAND, PATIENCE, files_of_run, run, wait_for
 
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.runs import execute
@@ -59,12 +59,6 @@ def records(data_pages: list[AnnotatedPage], tmp_path: Path) -> Path:
     return path
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """All files of a run directory that have their names."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
 def count_done(folder: Path) -> int:
     """Number of shards that are done."""
     return len(list((folder / "done").glob("*.json")))
@@ -87,7 +81,7 @@ def test_a_lost_worker_changes_nothing(cluster: Cluster, records: Path, tmp_path
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors.decode()
     assert len(errors.splitlines()) == 1, errors.decode()
-    assert content(together) == content(alone)
+    assert files_of_run(together) == files_of_run(alone)
 
 
 def test_a_cluster_that_does_not_answer(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from commands import COMMAND, Outcome, on_terminal, run, run_alone, wait_for
+from commands import COMMAND, Outcome, files_of_run, on_terminal, run, run_alone, wait_for
 from filelock import FileLock
 from fsspec import AbstractFileSystem
 from hypothesis import given
@@ -66,12 +66,6 @@ def expected(records: Path) -> bytes:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts so small that a small input has many."""
     monkeypatch.setattr(joining, "PART_BYTES", 20_000)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """All files of a run directory that have their names."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def output(folder: Path) -> bytes:
@@ -255,26 +249,26 @@ class TestRunDirectory:
         assert [json.loads(file.read_text())["row"] for file in rejects] == [9]
 
     def test_an_existing_run_is_not_touched_without_resume(self, undisturbed: Path, records: Path) -> None:
-        before = content(undisturbed)
+        before = files_of_run(undisturbed)
         done = run("score", records, "--run-dir", undisturbed, *SHARD)
         assert done.code == 2
         assert "--resume" in done.errors
-        assert content(undisturbed) == before
+        assert files_of_run(undisturbed) == before
 
     def test_a_finished_run_can_be_resumed(self, undisturbed: Path, records: Path) -> None:
-        before = content(undisturbed)
+        before = files_of_run(undisturbed)
         done = run("score", records, "--run-dir", undisturbed, *SHARD, "--resume")
         assert done.code == 0
-        assert content(undisturbed) == before
+        assert files_of_run(undisturbed) == before
 
     def test_lost_and_damaged_outputs_are_made_again(self, undisturbed: Path, records: Path) -> None:
-        before = content(undisturbed)
+        before = files_of_run(undisturbed)
         names = sorted(name for name in before if name.startswith("output/"))
         (undisturbed / names[0]).unlink()
         (undisturbed / names[1]).write_bytes(before[names[1]][:-10])
         (undisturbed / "output" / ".shard-000002.jsonl.abc.part").write_bytes(b"half")
         assert run("score", records, "--run-dir", undisturbed, *SHARD, "--resume").code == 0
-        assert content(undisturbed) == before
+        assert files_of_run(undisturbed) == before
         assert not list(undisturbed.rglob("*.part"))
 
     def test_a_file_that_fails_leaves_its_shard_undone(
