@@ -371,7 +371,7 @@ class TestScoreOutput:
             yield from whole(*arguments)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(boilerplate.scoring, "score_pages", cut)
+        monkeypatch.setattr("boilerplate.runs.work.score_pages", cut)
         out = tmp_path / "out.jsonl"
         out.write_text("precious")
         outcome = run("score", page, "-o", out)
