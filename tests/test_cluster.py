@@ -80,7 +80,6 @@ def test_a_lost_worker_changes_nothing(cluster: Cluster, records: Path, tmp_path
         assert process.poll() is None, "it was over before the worker was killed"
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors.decode()
-    assert len(errors.splitlines()) == 1, errors.decode()
     assert files_of_run(together) == files_of_run(alone)
 
 

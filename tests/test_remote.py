@@ -6,6 +6,7 @@ import gzip
 import http.server
 import io
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from commands import run
+from commands import run, run_alone
 
 from boilerplate.corpus import json_row
 from boilerplate.errors import InputError
@@ -202,3 +203,22 @@ def test_records_name_where_they_come_from(s3: str) -> None:
         (f"{s3}/one.jsonl:1", f"{s3}/one.jsonl")
     ]
     assert outcome.complaints[0].startswith(f"boilerplate: {s3}/one.jsonl:2: bad JSON: ")
+
+
+def test_a_run_directory_on_s3(s3: str) -> None:
+    put(f"{s3}/run/in.jsonl", ROWS + b"{}\n")
+    command = ("score", f"{s3}/run/in.jsonl", "--run-dir", f"{s3}/run/out", "--shard-size", "1kB", "-j", "2")
+    outcome = run_alone(*command)
+    assert outcome.code == 0, outcome.errors
+    assert "200 pages" in outcome.errors
+    assert "1 records could not be read" in outcome.errors
+    system = fsspec.filesystem("s3")
+    shards = sorted(system.ls(f"{s3}/run/out/output", detail=False))
+    assert len(shards) > 2
+    expected = run("score", f"{s3}/run/in.jsonl", "--rejects", os.devnull).raw
+    assert b"".join(map(system.cat_file, shards)) == expected
+    system.rm_file(shards[1])
+    assert "--resume" in run_alone(*command).errors
+    assert run_alone(*command, "--resume").code == 0
+    system.invalidate_cache()
+    assert b"".join(map(system.cat_file, shards)) == expected

@@ -62,6 +62,15 @@ def expected(records: Path) -> bytes:
     return done.raw
 
 
+@pytest.fixture(scope="module")
+def undisturbed(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("runs") / "undisturbed"
+    done = run("score", records, "--run-dir", folder, *SHARD, "-j", "2")
+    assert done.code == 0, done.errors
+    return folder
+
+
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts so small that a small input has many."""
@@ -214,14 +223,6 @@ class TestRejects:
 
 
 class TestRunDirectory:
-    @pytest.fixture(scope="class")
-    def undisturbed(self, records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """A run that nothing happened to."""
-        folder = tmp_path_factory.mktemp("runs") / "undisturbed"
-        done = run("score", records, "--run-dir", folder, *SHARD, "-j", "2")
-        assert done.code == 0, done.errors
-        return folder
-
     def test_outputs_in_order_are_what_one_process_makes(self, undisturbed: Path, expected: bytes) -> None:
         assert output(undisturbed) == expected
         assert len(list((undisturbed / "output").iterdir())) > 3
@@ -284,7 +285,8 @@ class TestRunDirectory:
                 raise InputError(paths[1], "the network is down")
             yield from islice(read_shard(shard, options), 2, None)
 
-        command = ("score", *paths, "--run-dir", tmp_path / "run", "--shard-size", "1kB")
+        largest = max(path.stat().st_size for path in paths)
+        command = ("score", *paths, "--run-dir", tmp_path / "run", "--shard-size", str(largest))
         with monkeypatch.context() as patch:
             patch.setattr(parts, "read_shard", read)
             done = run(*command)
@@ -446,37 +448,41 @@ class TestObjectStore:
 
 
 class TestKilled:
+    @pytest.fixture
+    def many(self, records: Path, tmp_path: Path) -> Path:
+        """Enough for some seconds."""
+        path = tmp_path / "many.jsonl"
+        path.write_bytes(records.read_bytes() * 40)
+        return path
+
     def test_runs_that_are_killed_end_as_undisturbed_ones(self) -> None:
         command = [sys.executable, ROOT / "benchmarks" / "crash.py", "--kills", "3", "--size", "0.3", "--seed", "5"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "nothing lost, nothing twice" in done.stdout
 
-    def test_workers_end_with_a_parent_that_is_killed(self, records: Path, tmp_path: Path) -> None:
-        process = begin(records, tmp_path / "run")
-        workers = wait_for(lambda: workers_of(process.pid))
+    def test_workers_end_with_a_parent_that_is_killed(self, many: Path, tmp_path: Path) -> None:
+        process = begin(many, tmp_path / "run")
         wait_for(lambda: list((tmp_path / "run" / "done").glob("*.json")))
+        workers = workers_of(process.pid)
         process.kill()
+        assert len(workers) == 2
         process.wait()
         assert wait_for(lambda: not any(map(is_alive, workers)))
 
-    def test_a_worker_that_is_killed_ends_the_run_which_can_go_on(
-        self, records: Path, expected: bytes, tmp_path: Path
-    ) -> None:
-        process = begin(records, tmp_path / "run")
+    def test_a_worker_that_is_killed_ends_the_run_which_can_go_on(self, many: Path, tmp_path: Path) -> None:
+        process = begin(many, tmp_path / "run")
         wait_for(lambda: list((tmp_path / "run" / "done").glob("*.json")))
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 2
         assert "a worker process was killed" in errors.decode()
         assert len(errors.splitlines()) == 1
-        assert run("score", records, "--run-dir", tmp_path / "run", *SHARD, "--resume").code == 0
-        assert output(tmp_path / "run") == expected
+        assert run("score", many, "--run-dir", tmp_path / "run", *SHARD, "--resume").code == 0
+        assert output(tmp_path / "run") == run("score", many).raw
 
     @pytest.mark.parametrize("target", ["-o", "--run-dir"])
-    def test_ctrl_c_leaves_nothing_half_done(self, records: Path, tmp_path: Path, target: str) -> None:
-        many = tmp_path / "many.jsonl"
-        many.write_bytes(records.read_bytes() * 40)
+    def test_ctrl_c_leaves_nothing_half_done(self, many: Path, tmp_path: Path, target: str) -> None:
         options = SHARD if target == "--run-dir" else ()
         shown = on_terminal("score", many, target, tmp_path / "out", "-j", "2", *options, interrupt_at=" pages")
         assert shown.code == 130
