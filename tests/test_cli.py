@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -374,7 +375,7 @@ class TestScoreOutput:
             yield from whole(*arguments)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(boilerplate.scoring, "score_pages", cut)
+        monkeypatch.setattr("boilerplate.runs.work.score_pages", cut)
         out = tmp_path / "out.jsonl"
         out.write_text("precious")
         outcome = run("score", page, "-o", out)
@@ -1194,6 +1195,31 @@ class TestProcesses:
             process.stdout.close()
             errors = process.stderr.read()
             assert (process.wait(PATIENCE), errors) == (0, b"")
+
+    @unix_only
+    def test_being_told_to_stop_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        (tmp_path / "out.jsonl").write_text("precious")
+        command = [*COMMAND, "score", "-o", str(tmp_path / "out.jsonl")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            end = time.monotonic() + PATIENCE
+            while len(files_in(tmp_path)) < 2 and time.monotonic() < end:
+                time.sleep(0.05)
+            process.terminate()
+            errors = process.stderr.read().decode()
+            assert (process.wait(PATIENCE), errors.strip()) == (143, "boilerplate: terminated")
+        assert files_in(tmp_path) == ["out.jsonl"]
+        assert (tmp_path / "out.jsonl").read_text() == "precious"
+
+    @unix_only
+    @pytest.mark.parametrize(("closed", "code"), [((0,), 0), ((1,), 0), ((2,), 2)])
+    def test_closed_standard_streams_lead_nowhere(self, closed: tuple[int, ...], code: int, page: Path) -> None:
+        def close() -> None:
+            for number in closed:
+                os.close(number)
+
+        outcome = run_alone("score", *([] if 0 in closed else [page] if code == 0 else ["none.txt"]), preexec_fn=close)
+        assert (outcome.code, outcome.errors) == (code, "")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
     @pytest.mark.parametrize("arguments", [["score"], ["inspect"]])

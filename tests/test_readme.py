@@ -43,7 +43,16 @@ def test_the_training_example_names_what_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/annotation.md", "docs/formats.md", "docs/model.md", "docs/reports.md"]
+    "document",
+    [
+        "README.md",
+        "docs/annotation.md",
+        "docs/formats.md",
+        "docs/integrations.md",
+        "docs/model.md",
+        "docs/reports.md",
+        "docs/scale.md",
+    ],
 )
 def test_links_lead_to_files(document: str) -> None:
     path = TOP / document

@@ -286,6 +286,28 @@ def read_page_file(path: str | os.PathLike[str]) -> AnnotatedPage:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(path, error.strerror or str(error)) from None
+    return page_of_bytes(raw, path, path.name.removesuffix(PAGE_SUFFIX))
+
+
+def page_of_bytes(raw: bytes, path: str | os.PathLike[str], default_id: str) -> AnnotatedPage:
+    """The page in the bytes of a page file.
+
+    Parameters
+    ----------
+    raw : bytes
+    path : path
+        Where they come from, for complaints.
+    default_id : str
+        The page's id if the header names none.
+
+    Returns
+    -------
+    AnnotatedPage
+
+    Raises
+    ------
+    InputError
+    """
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         # A lone surrogate, which UTF-8 proper cannot hold, is read back as it was written.
@@ -294,7 +316,7 @@ def read_page_file(path: str | os.PathLike[str]) -> AnnotatedPage:
         number = raw.count(b"\n", 0, error.start) + 1
         raise InputError(path, "not UTF-8; save the file as UTF-8", number) from None
     try:
-        return parse_page(content, default_id=path.name.removesuffix(PAGE_SUFFIX))
+        return parse_page(content, default_id)
     except _RowError as error:
         raise InputError(path, str(error), error.row) from None
 

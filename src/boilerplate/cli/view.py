@@ -13,7 +13,7 @@ from rich.text import Text
 from boilerplate.labels import COLOURS
 
 if TYPE_CHECKING:
-    from boilerplate.scoring import ScoredPage, Writer
+    from boilerplate.scoring import ScoredPage
 
 MAX_SHOWN = 400
 """Characters of a line that the coloured view shows; the other formats hold it whole."""
@@ -77,20 +77,26 @@ def _without_controls(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
-def table_writer(out: IO[bytes] | None, min_confidence: float | None) -> Writer:
+class TableWriter:
     """Writes the coloured view, to a file without colours or to standard output."""
-    terminal = console()
 
-    def write(page: ScoredPage) -> None:
-        view = page_view(page, min_confidence)
-        if out is None:
-            terminal.print(view)
+    def __init__(self, out: IO[bytes] | None, min_confidence: float | None) -> None:
+        self._out = out
+        self._min_confidence = min_confidence
+        self._terminal = console()
+
+    def write(self, page: ScoredPage) -> None:
+        """Write one page."""
+        view = page_view(page, self._min_confidence)
+        if self._out is None:
+            self._terminal.print(view)
             return
         buffer = io.StringIO()
         Console(file=buffer, width=120, highlight=False).print(view)
-        out.write(buffer.getvalue().encode("utf-8", "replace"))
+        self._out.write(buffer.getvalue().encode("utf-8", "replace"))
 
-    return write
+    def close(self) -> None:
+        """Nothing is left to be written."""
 
 
 def manifest_table(manifest: dict[str, Any]) -> Table:
