@@ -163,7 +163,7 @@ def evaluate(
     if report_path is not None:
         from boilerplate.report import write_report
 
-        with output_file(report_path) as file:
+        with output_file(str(report_path)) as file:
             write_report(
                 file,
                 lines=new.lines,
