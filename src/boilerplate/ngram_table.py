@@ -117,8 +117,9 @@ class NGramTable:
         rows, columns = self.values.shape
         shape = rows, -(-columns // _COLUMNS) * _COLUMNS
         size = 2 * shape[0] * shape[1]
-        memory = np.zeros(size + _CACHE_LINE, dtype=np.uint8)
+        memory = np.empty(size + _CACHE_LINE, dtype=np.uint8)
         begin = -memory.ctypes.data % _CACHE_LINE
         padded = memory[begin : begin + size].view(np.int16).reshape(shape)
         padded[:, :columns] = self.values
+        padded[:, columns:] = 0
         return padded
