@@ -19,8 +19,8 @@ from boilerplate.cleaning import DEFAULT_BODY_RECALL, keep_lines
 from boilerplate.evidence.assembly import Batch, batches, evidence_blocks, read_batch
 from boilerplate.labels import LABELS, Label
 from boilerplate.layers import Layer
-from boilerplate.ngram_table import NGramTable
 from boilerplate.network import Network, Networks, Standard
+from boilerplate.ngram_table import NGramTable
 from boilerplate.operating_point import CleaningCurve, threshold_at
 from boilerplate.pages import Line, labelled_lines
 from boilerplate.text_model import CAPTION, TextModel

@@ -19,8 +19,9 @@ from boilerplate.kernel import compiled
 
 LARGEST: Final = 32767
 _COLUMNS: Final = 16
-"""The compiled loops read a row in steps of so many columns, and are fastest if a row begins where a cache line does."""
+"""The compiled loops read a row in steps of so many columns."""
 _CACHE_LINE: Final = 64
+"""They are fastest where a row begins with a cache line."""
 
 
 @dataclass(frozen=True)
