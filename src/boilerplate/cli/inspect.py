@@ -30,5 +30,8 @@ def inspect(model: Path | None, format_: str) -> None:
         print_json(manifest)
         return
     from boilerplate.cli.view import console, manifest_table
+    from boilerplate.kernel import compiled
 
-    console().print(manifest_table(manifest))
+    table = manifest_table(manifest)
+    table.add_row("this installation", "with compiled loops" if compiled() else "without compiled loops: slower")
+    console().print(table)
