@@ -26,9 +26,9 @@ from hypothesis import strategies as st
 from strategies import field_texts, page_texts
 
 import boilerplate
-from boilerplate import kernel
 import boilerplate.model
 import boilerplate.scoring
+from boilerplate import kernel
 from boilerplate.corpus import (
     AnnotatedPage,
     fingerprint,
