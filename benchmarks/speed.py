@@ -21,7 +21,7 @@ import random
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from peers import extractors, fasttext_tasks
 from timing import Bars, console, cpu, interleave, machine, rates, report_slope, run, section, show, wall
 
 import boilerplate
+from boilerplate import kernel
 from boilerplate.corpus import AnnotatedPage, read_pages
 from boilerplate.errors import BoilerplateError
 from boilerplate.pages import labelled_lines
@@ -190,7 +191,12 @@ def batches(pages: Pages, texts: list[str], step: int, repeats: int, bars: Bars)
     parts = {name: texts}
     if pages.real:
         parts["reviewed extractor pages alone"] = pages.extracted[::step]
-    seconds = interleave({name: cpu(model.predict, part) for name, part in parts.items()}, repeats)
+    tasks = {key: cpu(model.predict, part) for key, part in parts.items()}
+    if kernel.compiled():
+        key, part = list(parts.items())[-1]
+        slower = f"{key}, without compiled loops"
+        parts[slower], tasks[slower] = part, cpu(without_compiled_loops, model.predict, part)
+    seconds = interleave(tasks, repeats)
     section("Batches", "Our model, all pages in one call.")
     rows = []
     for key, part in parts.items():
@@ -198,6 +204,17 @@ def batches(pages: Pages, texts: list[str], step: int, repeats: int, bars: Bars)
         rows.append((key, f"{len(part):,}", f"{lines:,}", *rates(seconds[key], lines)))
     show(["pages", "number", "lines", "lines/s", "µs per line"], rows)
     bars.at_least(f"lines per second, {name}", count_lines(texts) / seconds[name], BAR_LINES_PER_SECOND)
+
+
+def without_compiled_loops(function: Callable[..., object], *arguments: object) -> None:
+    """Call something that is to use NumPy alone."""
+    os.environ[kernel.SWITCH] = "1"
+    kernel.compiled.cache_clear()
+    try:
+        function(*arguments)
+    finally:
+        del os.environ[kernel.SWITCH]
+        kernel.compiled.cache_clear()
 
 
 def same_lines(pages: Pages, options: argparse.Namespace, repeats: int, bars: Bars) -> None:

@@ -33,6 +33,7 @@ from strategies import field_texts, page_texts
 import boilerplate
 import boilerplate.model
 import boilerplate.scoring
+from boilerplate import kernel
 from boilerplate.corpus import (
     AnnotatedPage,
     fingerprint,
@@ -1117,6 +1118,15 @@ class TestInspect:
         for shown in (DATE, manifest["training"]["fingerprint"], manifest["state_digest"], boilerplate.__version__):
             assert shown in outcome.text
         assert f"macro-F1 {manifest['scores']['macro_f1']:.3f}" in outcome.text
+
+    def test_says_whether_the_loops_are_compiled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(kernel.SWITCH, "1")
+        kernel.compiled.cache_clear()
+        assert "without compiled loops" in run("inspect").text
+        monkeypatch.undo()
+        kernel.compiled.cache_clear()
+        if kernel.compiled():
+            assert "with compiled loops" in run("inspect").text
 
     def test_the_shipped_model_by_default(self) -> None:
         assert run("inspect").code == 0

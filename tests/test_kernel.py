@@ -30,8 +30,9 @@ loops = kernel.compiled()
 pytestmark = pytest.mark.skipif(loops is None, reason="the compiled loops are not here: no compiler at installation")
 
 HARD = [
-    *("", " ", "\n\n", "\x00\x01\n\x00", "...", "\ufeff\n\ud800x", "-\n- \n* a\n•  b\n####### c\n###### d\n-- e", "a\x0bb\u2028c"),
-    *("A  b\t\tc \u3000 d", "aB AB Ab aBC ABC 1a a1 11 (a) a's", "写真 คน\U0001f600\U00020bb7", "x" * 500, "word " * 100),
+    *("", " ", "\n\n", "\x00\x01\n\x00", "...", "\ufeff\n\ud800x", "a\x0bb\u2028c", "A  b\t\tc \u3000 d"),
+    *("-\n- \n* a\n•  b\n####### c\n###### d\n-- e", "aB AB Ab aBC ABC 1a a1 11 (a) a's"),
+    *("写真 คน\U0001f600\U00020bb7", "x" * 500, "word " * 100),
     *("a" * (HEAD + TAIL) + "\n" + "b" * (HEAD + TAIL + 1), "\r\nx\r\r\ny\n", "  indented\n\n\n\nend"),
 ]  # fmt: skip
 WIDTHS = (1, 15, 16, 17, 19, 40)
@@ -168,7 +169,7 @@ class TestBounds:
         function(*arguments)
 
     # Less text and fewer pages, and any table of classes, are no mistake.
-    ANY_LENGTH = (("find_lines", 0), ("find_lines", 1), ("find_lines", 2), ("view_lines", 1))
+    ANY_LENGTH = (("find_lines", 0), ("find_lines", 1), ("find_lines", 2), ("view_lines", 0), ("view_lines", 1))
 
     @pytest.mark.parametrize("name", NAMES)
     def test_shorter_arrays_are_refused(self, name: str) -> None:

@@ -108,7 +108,7 @@ def normalised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def scores_line_by_line(
     model: TextModel, lines: Nested, table: NDArray[np.float64] | None = None
 ) -> list[tuple[NDArray[np.float64], ...]]:
-    """What `TextModel.scores` says it is, in double precision; with weights of n-grams that are not rounded, if given."""
+    """What `TextModel.scores` says it is, in double precision; `table` may take the place of the model's."""
     if table is None:
         table = model.table.weights.astype(np.float64)
     out = []

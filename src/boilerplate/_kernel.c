@@ -60,7 +60,8 @@ enum {
 #define COLUMNS 16
 /* So many 16-bit numbers fit into a 32-bit sum. */
 #define MOST_NGRAMS 65535
-#define AHEAD 16
+/* So many rows are fetched before they are needed: most come from beyond the second cache. */
+#define AHEAD 64
 
 /* ---------------------------------------------------------------------------------------------------- Arguments */
 

@@ -19,8 +19,9 @@ from boilerplate.kernel import compiled
 
 LARGEST: Final = 32767
 _COLUMNS: Final = 16
-"""The compiled loops read a row in steps of so many columns, fastest if a row begins where a cache line does."""
+"""The compiled loops read a row in steps of so many columns."""
 _CACHE_LINE: Final = 64
+"""They are fastest where a row begins with a cache line."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ class NGramTable:
         rows, columns = self.values.shape
         shape = rows, -(-columns // _COLUMNS) * _COLUMNS
         size = 2 * shape[0] * shape[1]
-        memory = np.zeros(size + _CACHE_LINE, dtype=np.uint8)
+        memory = np.empty(size + _CACHE_LINE, dtype=np.uint8)
         begin = -memory.ctypes.data % _CACHE_LINE
         padded = memory[begin : begin + size].view(np.int16).reshape(shape)
         padded[:, :columns] = self.values
+        padded[:, columns:] = 0
         return padded

@@ -188,9 +188,8 @@ def fit_text_model(
     """
     wide, wide_bias = _fit_wide(rows, labels, weights, bits, inverse_penalty, iterations)
     embedding, embedding_bias, hidden, output = _fit_deep(rows, labels, weights, bits, epochs, seed)
-    return TextModel(
-        NGramTable.of(np.concatenate([embedding, wide], axis=1)), wide_bias, embedding_bias, hidden, output
-    )
+    table = NGramTable.of(np.concatenate([embedding, wide], axis=1))
+    return TextModel(table, wide_bias, embedding_bias, hidden, output)
 
 
 def _fit_wide(

@@ -44,5 +44,8 @@ def inspect(model: Path | None, format_: str) -> None:
         click.echo(model_card(manifest, name).encode("utf-8", "backslashreplace"), nl=False)
         return
     from boilerplate.cli.view import console, manifest_table
+    from boilerplate.kernel import compiled
 
-    console().print(manifest_table(manifest))
+    table = manifest_table(manifest)
+    table.add_row("this installation", "with compiled loops" if compiled() else "without compiled loops: slower")
+    console().print(table)
