@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -218,15 +218,20 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
+class NothingToWriteError(Exception):
+    """Raised in the block of `output_file`, so that a file that was there stays as it was."""
+
+
 @contextmanager
 def output_file(path: str | None) -> Iterator[IO[bytes]]:
     """The file to write to, which appears whole or not at all; standard output without a path."""
-    if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    else:
-        with written_whole_at(path) as file:
-            yield file
+    with suppress(NothingToWriteError):
+        if path is None:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        else:
+            with written_whole_at(path) as file:
+                yield file
 
 
 @contextmanager

@@ -45,16 +45,25 @@ class ScoringBar:
         self._position_before = position
         self._began = time.monotonic()
         self._shown = -math.inf
+        self._latest = (done, position)
         if progress is not None:
             self._task = progress.add_task("", total=total or None, left="")
         self.show(done, position)
 
     def show(self, tally: Tally, position: int) -> None:
         """Show counts, and how many bytes of input were read for them."""
-        now = time.monotonic()
-        if self._progress is None or now - self._shown < _SECONDS_BETWEEN:
+        self._latest = (tally, position)
+        if self._progress is not None and time.monotonic() - self._shown >= _SECONDS_BETWEEN:
+            self._draw(tally, position)
+
+    def finish(self) -> None:
+        """Show the latest counts, however little time has gone by."""
+        self._draw(*self._latest)
+
+    def _draw(self, tally: Tally, position: int) -> None:
+        if self._progress is None:
             return
-        self._shown = now
+        self._shown = now = time.monotonic()
         seconds = now - self._began
         counts = f"{tally.pages:,} pages"
         left = ""
@@ -78,4 +87,6 @@ def scoring_bar(total: int, done: Tally | None = None, position: int = 0, hidden
     far = (BarColumn(bar_width=12), TaskProgressColumn()) if total else (SpinnerColumn(),)
     left, counts = TextColumn("{task.fields[left]}"), TextColumn("{task.description}")
     with transient_progress(*far, left, counts) as progress:
-        yield ScoringBar(total, progress, done or Tally(), position)
+        bar = ScoringBar(total, progress, done or Tally(), position)
+        yield bar
+        bar.finish()

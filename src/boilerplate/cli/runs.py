@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from boilerplate.scoring import ScoredPage
 
 
+MAX_COMPLAINTS: Final = 50
+"""Records that are complained of one by one: a wrong field name would else fill the screen with a whole crawl."""
+
+
 class Rejects:
     """Takes what cannot be read: shows it as it comes, or writes it to a file, or takes the first for the end.
 
@@ -44,15 +48,20 @@ class Rejects:
         self._file = file
         self._strict = strict
         self._missing = 0
+        self._shown = 0
 
     def __call__(self, reject: Reject) -> None:
         """Take a record, or a file that cannot be opened."""
         if self._strict:
             fail(reject)
-        if self._file is None:
-            click.echo(f"boilerplate: {reject.error}", err=True)
-        else:
+        if self._file is not None:
             self._file.write(reject_row(reject))
+            return
+        self._shown += 1
+        if self._shown <= MAX_COMPLAINTS:
+            click.echo(f"boilerplate: {reject.error}", err=True)
+        elif self._shown == MAX_COMPLAINTS + 1:
+            click.echo("boilerplate: more cannot be read, and are only counted (see score --rejects)", err=True)
 
     def missing(self, error: InputError) -> None:
         """Take an input that is not there, which is an error even where there is a file for rejects."""
@@ -60,6 +69,10 @@ class Rejects:
             raise error
         self._missing += 1
         click.echo(f"boilerplate: {error}", err=True)
+
+    def all_failed(self, tally: Tally) -> bool:
+        """Whether there was something to read, and nothing could be read."""
+        return not tally.pages and tally.rejects + self._missing > 0
 
     def conclude(self, tally: Tally) -> None:
         """Say what could not be read, if anything could not.
@@ -74,7 +87,7 @@ class Rejects:
             return
         where = "" if self._path is None else f" (see {self._path})"
         click.echo(f"boilerplate: {tally.pages} pages scored, {unread} could not be read{where}", err=True)
-        if self._path is None or self._missing:
+        if self._path is None or self._missing or self.all_failed(tally):
             raise click.exceptions.Exit(BAD_INPUT)
 
 
@@ -186,6 +199,8 @@ def score_in_folder(
             carry_out(recipe, planned.to_do, jobs, dask, watch)
         sum_up(folder, tally)
     click.echo(f"boilerplate: {location}: {summary(tally)}", err=True)
+    if tally.rejects and not tally.pages:
+        raise click.exceptions.Exit(BAD_INPUT)
 
 
 def sources_of_run(inputs: Sequence[str], list_: Callable[[Sequence[str]], list[Source]]) -> list[Source]:
@@ -196,6 +211,8 @@ def sources_of_run(inputs: Sequence[str], list_: Callable[[Sequence[str]], list[
     BoilerplateError
         If one is not there, or is standard input.
     """
+    if not inputs:
+        raise BoilerplateError("a run directory needs inputs: name files or folders")
     sources = [] if STDIN in inputs else list_([name if is_remote(name) else os.path.abspath(name) for name in inputs])
     if STDIN in inputs or any(source.is_stream for source in sources):
         raise BoilerplateError("a run directory needs inputs that can be read again; save streams to files")

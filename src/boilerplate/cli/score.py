@@ -13,6 +13,7 @@ import click
 
 from boilerplate.cli.common import (
     ByteSize,
+    NothingToWriteError,
     body_recall_option,
     clean_field_option,
     cleaning_threshold,
@@ -202,6 +203,8 @@ def score(
                 jobs=jobs,
                 bar_hidden=on_terminal,
             )
+        if rejected.all_failed(tally):
+            raise NothingToWriteError
     if min_quality is not None:
         click.echo(f"boilerplate: {tally.dropped:,} of {tally.pages:,} pages left out for their quality", err=True)
     rejected.conclude(tally)

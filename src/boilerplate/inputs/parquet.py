@@ -64,9 +64,10 @@ class ArrowRow(Mapping[str, Any]):
 def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
     """Read the rows of the shard's row groups."""
     source = shard.source
+    damage = _damage()
     try:
         table = _opened(file)
-    except _damage() as error:
+    except damage as error:
         _raise_system_errors(error)
         yield Reject(source.shown, None, f"no Parquet that can be read ({_first_row(error)}); fetch or write it again")
         return
@@ -124,10 +125,8 @@ def groups(file: IO[bytes], target_bytes: int) -> list[tuple[int, int]]:
 
 
 def _opened(file: IO[bytes]) -> ParquetFile:
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ImportError:
-        raise missing_extra("Parquet is read by pyarrow", "parquet") from None
+    from pyarrow.parquet import ParquetFile
+
     return ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
 
 
@@ -174,8 +173,10 @@ def _value(scalar: pa.Scalar) -> Any:
 
 
 def _damage() -> tuple[type[Exception], ...]:
-    import pyarrow as pa
-
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise missing_extra("Parquet is read by pyarrow", "parquet") from None
     return (pa.ArrowException, OSError, ValueError, MemoryError)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
 import stat
@@ -108,7 +107,7 @@ def list_sources(
             sources.append(Source(STDIN, input_format or "auto", "auto"))
             continue
         try:
-            found = _remote_files(name, input_format) if is_remote(name) else _files(name, input_format)
+            found = _remote_files(name, input_format) if is_remote(name) else _files(name, input_format, complain)
             for path, info in found:
                 try:
                     if info is None:
@@ -122,25 +121,51 @@ def list_sources(
     return sources
 
 
-def _files(name: str, input_format: Format | None) -> Iterator[tuple[str, None]]:
-    path = Path(name)
-    if path.exists():
+def _files(name: str, input_format: Format | None, complain: Complain) -> Iterator[tuple[str, None]]:
+    try:
+        os.stat(name)
         found = [name]
-    elif _PATTERN.isdisjoint(name):
-        raise InputError(name, "no such file or folder")
-    else:
+    except (FileNotFoundError, NotADirectoryError):
+        if _PATTERN.isdisjoint(name):
+            raise InputError(name, "no such file or folder") from None
+        import glob
+
         found = sorted(glob.glob(name, recursive=True))
         if not found:
-            raise InputError(name, "no file matches this pattern")
+            raise InputError(name, "no file matches this pattern") from None
+    except (OSError, ValueError) as error:
+        raise InputError(name, getattr(error, "strerror", None) or str(error)) from None
     for match in found:
         files = [match]
         if os.path.isdir(match):
-            below = (file for file in Path(match).rglob("*") if _is_wanted(file.relative_to(match), input_format))
-            files = [str(file) for file in sorted(below) if file.is_file()]
-            if not files and len(found) == 1:
+            unreadable: list[InputError] = []
+            files = [
+                file for file in _below(match, unreadable) if _is_wanted(Path(file).relative_to(match), input_format)
+            ]
+            for complaint in unreadable:
+                complain(complaint)
+            if not files and len(found) == 1 and not unreadable:
                 raise _no_file_in(match)
         for file in files:
             yield file, None
+
+
+def _below(folder: str, unreadable: list[InputError]) -> list[str]:
+    """The files in a folder and all folders in it, in order of path; those that the system does not let us see."""
+
+    def add(error: OSError) -> None:
+        unreadable.append(InputError(str(error.filename), error.strerror or str(error)))
+
+    files = []
+    for inner, folders, names in os.walk(folder, onerror=add):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(inner, name) for name in names):
+            try:
+                if path.is_file():
+                    files.append(path)
+            except OSError as error:
+                add(error)
+    return [str(path) for path in sorted(files)]
 
 
 def _remote_files(url: str, input_format: Format | None) -> Iterator[tuple[str, dict[str, Any]]]:

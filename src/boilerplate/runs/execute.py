@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -70,7 +71,7 @@ def execute(
         reader = _Reader(tasks)
         call = function if dask else _Attended(function, os.getpid())
         results: Generator[Result, None, None] = parallel(delayed(call)(task) for task in reader.tasks())
-        with closing(results), _lost_workers():
+        with _closing_quietly(results), _lost_workers():
             for result in results:
                 with reader.busy():
                     yield result
@@ -151,6 +152,17 @@ def _cluster(address: str) -> Iterator[None]:
             ) from None
         with parallel_config(backend="dask", client=client):
             yield
+
+
+@contextmanager
+def _closing_quietly(results: Generator[Any, None, None]) -> Iterator[None]:
+    """Close results at the end; joblib would warn of tasks that this cuts short, as if it were not meant."""
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
 
 
 @contextmanager

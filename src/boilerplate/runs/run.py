@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -35,6 +36,10 @@ from boilerplate.runs.work import DONE, MODEL, OUTPUT, Outcome, Recipe, done_nam
 
 MANIFEST: Final = "manifest.json"
 SUMMARY: Final = "summary.json"
+_EARLY_LEFTOVER: Final = re.compile(
+    rf"{re.escape(LOCK)}|{re.escape(MODEL)}|\.({re.escape(MODEL)}|{re.escape(MANIFEST)})\.\w+\.part"
+)
+"""What a run that was killed before it had a manifest can have left."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,6 @@ def open_run(
     """
     digest = read_manifest(io.BytesIO(model))["state_digest"]
     wanted = Manifest(__version__, digest, json.loads(json.dumps(options)), list(sources), [])
-    folder.sweep()
     entries = folder.entries()
     if MANIFEST in entries:
         if not resume:
@@ -98,10 +102,13 @@ def open_run(
             begun = Manifest.from_json(file.read(), f"{folder.location}/{MANIFEST}")
         if reason := difference(begun, wanted):
             raise BoilerplateError(f"{folder.location}: cannot go on: {reason}; begin a new run in another folder")
+        # Only now is it sure that what lies here is of this run.
+        folder.sweep()
         return begun
-    # What a run that was killed before it had a manifest can have left.
-    if entries - {LOCK, MODEL}:
+    if not all(_EARLY_LEFTOVER.fullmatch(name) for name in entries):
+        folder.remove(LOCK)
         raise BoilerplateError(f"{folder.location}: holds other files and no run; choose a new or empty folder")
+    folder.sweep()
     wanted = replace(wanted, parts=cut(sources, part_bytes))
     with folder.writing(MODEL) as file:
         file.write(model)
