@@ -187,4 +187,5 @@ def _zstd() -> ModuleType:
             from backports import zstd
     except ImportError:
         raise missing_extra("zstd files are read by backports.zstd", "zstd") from None
-    return zstd
+    module: ModuleType = zstd
+    return module
