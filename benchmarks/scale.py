@@ -73,7 +73,7 @@ def measure(folder: Path, options: argparse.Namespace, bars: Bars) -> None:
     speed(records, options.repeats, bars)
     dask_overhead(records, options.repeats)
     records.unlink()
-    memory(folder, options.sizes, bars)
+    memory(folder, options.sizes, bars, far=not options.smoke)
 
 
 def speed(records: Path, repeats: int, bars: Bars) -> None:
@@ -151,30 +151,40 @@ def cluster(folder: Path) -> Iterator[str]:
         yield json.loads(contact.read_text())["address"]
 
 
-def memory(folder: Path, sizes: Sequence[float], bars: Bars) -> None:
-    """Peak memory of the command and of its workers, against the size of the input."""
+def memory(folder: Path, sizes: Sequence[float], bars: Bars, far: bool) -> None:
+    """Peak memory of the command and of its workers, against the size of the input.
+
+    Parameters
+    ----------
+    folder : Path
+    sizes : sequence of float
+        MB.
+    bars : Bars
+    far : bool
+        Whether to extrapolate: small inputs say nothing of large ones.
+    """
     peaks = []
     for size in sizes:
         records = folder / "memory.jsonl"
         write_records(records, int(size * 1e6))
         score = [*BOILERPLATE, "score", str(records), "-o", str(folder / "scored.jsonl"), "-j"]
         peaks.append((peak([*score, "1"])[0], *peak([*score, str(WORKERS)])))
-    section("Memory", "Most resident memory of a process, in MB (VmHWM).")
+    header = ["process", *(f"{size:,.0f} MB" for size in sizes)]
     names = ("one process", f"of {WORKERS}: the command", f"of {WORKERS}: its largest worker")
-    columns = list(zip(*peaks, strict=True))
-    far = [extrapolated(sizes, column) for column in columns]
-    rows = [
-        (name, *(f"{value:,.0f}" for value in column), f"{end:,.0f}")
-        for name, column, end in zip(names, columns, far, strict=True)
-    ]
-    show(["process", *(f"{size:,.0f} MB" for size in sizes), f"{FAR_MB:,} MB, extrapolated"], rows)
-    bars.at_most(f"MB of any process at {FAR_MB:,} MB of input, extrapolated", max(far), BAR_WORKER_MB, "{:,.0f}")
+    rows = [list(column) for column in zip(*peaks, strict=True)]
+    if far:
+        header.append(f"{FAR_MB:,} MB, extrapolated")
+        rows = [[*row, extrapolated(sizes, row)] for row in rows]
+    section("Memory", "Most resident memory of a process, in MB (VmHWM).")
+    show(header, [[name, *(f"{value:,.0f}" for value in row)] for name, row in zip(names, rows, strict=True)])
+    largest = max(max(row) for row in rows)
+    bars.at_most(f"MB of any process, at up to {header[-1]}", largest, BAR_WORKER_MB, "{:,.0f}")
 
 
 def extrapolated(sizes: Sequence[float], megabytes: Sequence[float]) -> float:
-    """What a straight line through the measurements says of a large input, and no less than was measured."""
+    """What a straight line through the measurements says of a large input."""
     line = statistics.linear_regression(sizes, megabytes)
-    return max(*megabytes, line.intercept + line.slope * FAR_MB)
+    return line.intercept + line.slope * FAR_MB
 
 
 def peak(command: Sequence[str]) -> tuple[float, float]:

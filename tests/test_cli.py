@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import importlib.util
 import io
@@ -402,6 +403,19 @@ class TestScoreOutput:
         assert refused(run("score", page, "-o", out, "--model", page), "not a boilerplate model")
         assert out.read_text() == "precious"
 
+    @pytest.mark.parametrize("options", [[], ["-j", "2"], ["--format", "csv"], ["--rejects", "rejects.jsonl"]])
+    def test_an_existing_file_survives_inputs_none_of_which_can_be_read(
+        self, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("out").write_text("precious")
+        Path("in.jsonl").write_text('{"content": "One"}\n')
+        outcome = run("score", "in.jsonl", "-o", "out", *options)
+        assert outcome.code == 2
+        assert "0 pages scored, 1 could not be read" in outcome.errors
+        assert Path("out").read_text() == "precious"
+        assert ("rejects.jsonl" in files_in(tmp_path)) == ("--rejects" in options)
+
     def test_good_pages_are_written_beside_bad_ones(self, page: Path, tmp_path: Path) -> None:
         outcome = run("score", tmp_path / "none.txt", page, "-o", tmp_path / "out.jsonl")
         assert outcome.code == 2
@@ -519,6 +533,65 @@ class TestScoreComplaints:
     )
     def test_misuse(self, arguments: list[str], parts: list[str], page: Path) -> None:
         assert misused(run("score", page, *arguments), *parts)
+
+
+class TestScoreManyComplaints:
+    def test_they_end(self, tmp_path: Path) -> None:
+        (tmp_path / "in.jsonl").write_text('{"content": "One"}\n' * 60)
+        outcome = run("score", tmp_path / "in.jsonl")
+        assert len(outcome.complaints) == 52
+        assert "in.jsonl:50: no text in field 'text'" in outcome.complaints[49]
+        assert "only counted" in outcome.complaints[50]
+        assert outcome.complaints[51] == "boilerplate: 0 pages scored, 60 could not be read"
+
+    def test_folders_that_may_not_be_read_are_named(
+        self, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "locked").mkdir()
+        scan = os.scandir
+
+        def refuse(path: Any) -> Any:
+            if Path(path).name == "locked":
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return scan(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        outcome = run("score", tmp_path)
+        assert [record["id"] for record in records(outcome)] == [page.name]
+        assert (outcome.code, outcome.complaints[0]) == (2, f"boilerplate: {tmp_path / 'locked'}: Permission denied")
+        assert run("score", tmp_path / "locked").complaints[0] == outcome.complaints[0]
+
+
+class TestRunDirectories:
+    """What becomes of folders that are no run's."""
+
+    def test_other_programs_files_are_left_alone(self, page: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "downloads"
+        (folder / "inner").mkdir(parents=True)
+        for name in (".film.part", "inner/.song.part", "manifest.json"):
+            (folder / name).write_text("{}")
+        assert refused(run("score", page, "--run-dir", folder, "--resume"), "no manifest of a run")
+        (folder / "manifest.json").unlink()
+        assert refused(run("score", page, "--run-dir", folder), "holds other files and no run")
+        assert files_in(folder) == [".film.part", "inner"]
+        assert files_in(folder / "inner") == [".song.part"]
+
+    def test_what_a_run_left_that_was_killed_at_once_is_tidied(self, page: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "run"
+        folder.mkdir()
+        (folder / ".model.joblib.ab3_x9.part").write_text("half")
+        assert run("score", page, "--run-dir", folder).code == 0
+        assert ".model.joblib.ab3_x9.part" not in files_in(folder)
+
+    def test_inputs_must_be_named(self, tmp_path: Path) -> None:
+        assert refused(run("score", "--run-dir", tmp_path / "run", stdin=PAGE.encode()), "needs inputs")
+        assert not (tmp_path / "run").exists()
+
+    def test_a_run_that_can_read_nothing_is_no_success(self, tmp_path: Path) -> None:
+        (tmp_path / "in.jsonl").write_text('{"content": "One"}\n')
+        outcome = run("score", tmp_path / "in.jsonl", "--run-dir", tmp_path / "run")
+        assert outcome.code == 2
+        assert "0 pages" in outcome.errors
 
 
 class TestClean:
@@ -1237,6 +1310,17 @@ class TestProcesses:
 
         outcome = run_alone("score", *([] if 0 in closed else [page] if code == 0 else ["none.txt"]), preexec_fn=close)
         assert (outcome.code, outcome.errors) == (code, "")
+
+    @unix_only
+    def test_a_reader_that_goes_away_ends_all_processes_without_a_word(self, tmp_path: Path) -> None:
+        (tmp_path / "in.jsonl").write_text(json_row({"id": "x", "text": "word " * 20_000}) * 100)
+        command = [*COMMAND, "score", str(tmp_path / "in.jsonl"), "-j", "2"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.read(10)
+            process.stdout.close()
+            assert (process.wait(PATIENCE), process.stderr.read()) == (0, b"")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
     @pytest.mark.parametrize("arguments", [["score"], ["inspect"]])

@@ -639,6 +639,7 @@ class TestMissingExtras:
     @pytest.mark.parametrize(
         ("module", "name", "extra"),
         [
+            ("pyarrow", "a.parquet", "parquet"),
             ("pyarrow.parquet", "a.parquet", "parquet"),
             ("resiliparse.extract.html2text", "a.html", "web"),
             ("fastwarc.warc", "a.warc", "web"),

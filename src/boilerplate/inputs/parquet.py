@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from boilerplate.errors import missing_extra
+from boilerplate.errors import BoilerplateError, missing_extra
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, name_of_record, no_text
 from boilerplate.inputs.shards import Shard
 
@@ -125,8 +125,10 @@ def groups(file: IO[bytes], target_bytes: int) -> list[tuple[int, int]]:
 
 
 def _opened(file: IO[bytes]) -> ParquetFile:
-    from pyarrow.parquet import ParquetFile
-
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise _no_pyarrow() from None
     return ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
 
 
@@ -176,8 +178,12 @@ def _damage() -> tuple[type[Exception], ...]:
     try:
         import pyarrow as pa
     except ImportError:
-        raise missing_extra("Parquet is read by pyarrow", "parquet") from None
+        raise _no_pyarrow() from None
     return (pa.ArrowException, OSError, ValueError, MemoryError)
+
+
+def _no_pyarrow() -> BoilerplateError:
+    return missing_extra("Parquet is read by pyarrow", "parquet")
 
 
 def _raise_system_errors(error: Exception) -> None:
