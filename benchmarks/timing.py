@@ -112,8 +112,18 @@ def rates(seconds: float, lines: int) -> tuple[str, str]:
     return f"{lines / seconds:,.0f}", f"{1e6 * seconds / lines:.1f}"
 
 
-def machine() -> str:
-    """Processor, versions, and how busy the machine is otherwise."""
+def machine(cores: str = "one core") -> str:
+    """Processor, versions, and how busy the machine is otherwise.
+
+    Parameters
+    ----------
+    cores : str
+        What is used of it.
+
+    Returns
+    -------
+    str
+    """
     import platform
     from importlib.metadata import version
 
@@ -123,7 +133,7 @@ def machine() -> str:
         name = next(models, name)
     versions = ", ".join(f"{package} {version(package)}" for package in ("numpy", "scikit-learn"))
     load = f"; load {os.getloadavg()[0]:.1f} of {os.cpu_count()}" if hasattr(os, "getloadavg") else ""
-    return f"{name}, one core; Python {platform.python_version()}, {versions}{load}."
+    return f"{name}, {cores}; Python {platform.python_version()}, {versions}{load}."
 
 
 def section(title: str, note: str = "") -> None:

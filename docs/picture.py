@@ -17,7 +17,8 @@ from rich.terminal_theme import MONOKAI
 
 import boilerplate
 from boilerplate.cli.view import page_view
-from boilerplate.scoring import read_scrapes, score_pages
+from boilerplate.inputs import Scrape
+from boilerplate.scoring import score_pages
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "data" / "scrapes" / "ferry.txt"
@@ -26,12 +27,8 @@ PICTURE = HERE / "images" / "score.svg"
 
 def picture() -> str:
     """The coloured view of the example page, as SVG."""
-
-    def fail(error: Exception) -> None:
-        raise error
-
     console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True, highlight=False)
-    scrapes = list(read_scrapes([str(PAGE)], "text", fail))
+    scrapes = [Scrape(PAGE.name, str(PAGE), PAGE.read_text(encoding="utf-8"))]
     for page in score_pages(scrapes, boilerplate.load()):
         console.print(page_view(page, None))
     return console.export_svg(title="boilerplate score data/scrapes/ferry.txt", theme=MONOKAI, unique_id="score")

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,18 @@ def on_terminal(*arguments: str | Path, interrupt_at: str | None = None) -> Scre
         process.wait()
         os.close(ours)
     return Screen(code, shown.decode("utf-8"))
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """The first true value of a condition, which has to come true in time."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def files_of_run(folder: Path) -> dict[str, bytes]:
+    """All files of a run directory that have their names."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

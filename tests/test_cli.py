@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import csv
 import gzip
+import importlib.util
 import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from commands import COMMAND, PATIENCE, Outcome, on_terminal, run, run_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from predictions import Rote
 from strategies import field_texts, page_texts
 
 import boilerplate
@@ -43,7 +48,7 @@ from boilerplate.labels import LABELS
 from boilerplate.pages import labelled_lines, normalise_newlines
 from boilerplate.persistence import shipped_path
 
-COMMANDS = ("score", "clean", "train", "evaluate", "inspect", "convert")
+COMMANDS = ("score", "clean", "train", "evaluate", "audit", "inspect", "convert")
 DATE = "2024-05-31"
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and terminals of Unix")
@@ -371,7 +376,7 @@ class TestScoreOutput:
             yield from whole(*arguments)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(boilerplate.scoring, "score_pages", cut)
+        monkeypatch.setattr("boilerplate.runs.work.score_pages", cut)
         out = tmp_path / "out.jsonl"
         out.write_text("precious")
         outcome = run("score", page, "-o", out)
@@ -687,9 +692,9 @@ class TestTrain:
         assert f"On held-out sites: 12 pages of 12 sites, {lines} lines" in text
         for label in LABELS:
             support = sum(page.labels.count(label) for page in trained.pages)
-            assert re.search(rf"^\W*{label}\b.*\b{support}\W*$", text, flags=re.M)
+            assert re.search(rf"^\W*{label}\b.*\s{support}\s+0\.\d+\W*$", text, flags=re.M)
         macro = run_json("inspect", trained.path)["scores"]["macro_f1"]
-        assert "macro-F1 (95 %)" in text
+        assert "macro-F1" in text
         assert f"{macro:.3f}" in text
         assert re.search(rf"^{re.escape(str(trained.path))}: [\d.]+ MB, state [0-9a-f]{{16}}$", text, flags=re.M)
 
@@ -867,6 +872,9 @@ class TestEvaluate:
                 "other_removed": pytest.approx(sizes[False, False] / other),
                 "body_characters": body,
                 "other_characters": other,
+                "kept_is_body": pytest.approx(
+                    sizes[True, True] / (sizes[True, True] + sizes[False, True]),
+                ),
             }
         text = run("evaluate", tmp_path / "a.jsonl", "--model", trained.path).text
         for name, how in (("characters", "most probable labels"), ("cleaned", "clean")):
@@ -878,19 +886,21 @@ class TestEvaluate:
         assert (outcome.code, outcome.errors) == (0, "")
         assert "\x1b" not in outcome.text
         interval = report["macro_f1_interval"]
-        assert f"{report['macro_f1']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})" in outcome.text
+        shown = f"{report['macro_f1']:.3f}  {interval['low']:.3f} to {interval['high']:.3f}"
+        assert re.search(rf"^\W*macro-F1\W+{shown}\b", outcome.text, flags=re.M)
         for name, scores in report["labels"].items():
-            row = [*(f"{scores[part]:.3f}" for part in ("precision", "recall", "f1")), str(scores["support"])]
-            assert re.search(rf"^\W*{name}\W+" + r"\W+".join(row) + r"\W*$", outcome.text, flags=re.M)
+            row = r"\W+".join(f"{scores[part]:.3f}" for part in ("precision", "recall", "f1"))
+            assert re.search(rf"^\W*{name}\W+{row}\b.*\s{scores['support']}\s", outcome.text, flags=re.M)
             row = [str(count) for count in report["confusion"][name].values()]
             assert re.search(rf"^\W*{name}\W+" + r"\W+".join(row) + r"\W*$", outcome.text, flags=re.M)
-        for title in ("Confusion", "By lang", "By site"):
+        for title in ("Confusion", "By language", "By site"):
             assert title in outcome.text
 
     def test_the_seed_is_that_of_the_bootstrap(self, report: dict[str, Any], trained: Trained) -> None:
         other = run_json("evaluate", trained.folder, "--model", trained.path, "--seed", "1", "--resamples", "50")
         assert other["macro_f1_interval"] != report["macro_f1_interval"]
-        assert {**other, "macro_f1_interval": None} == {**report, "macro_f1_interval": None}
+        for name in ("macro_f1", "confusion", "labels", "characters", "cleaned", "calibration_bins"):
+            assert other[name] == report[name]
 
     def test_the_shipped_model_by_default(self, annotated: Path) -> None:
         # It was trained on these pages: far from the truth would mean that it is not what is used.
@@ -906,6 +916,109 @@ class TestEvaluate:
         assert missed.raw == met.raw
         assert len(missed.complaints) == 1
         assert "is below" in missed.errors
+
+    def test_thresholds_by_name(self, report: dict[str, Any], trained: Trained) -> None:
+        command = ("evaluate", trained.folder, "--model", trained.path, "--format", "json")
+        bars = {name: figure["value"] for name, figure in report["metrics"].items()}
+        met = run(*command, *(part for name, value in bars.items() for part in ("--fail-under", f"{name}={value!r}")))
+        assert (met.code, met.errors) == (0, "")
+        missed = run(*command, "--fail-under", "1", "--fail-under", "clean-recall=0", "--fail-under", "caption-f1=1")
+        assert missed.code == 1
+        assert [row.split(" is below ")[0].split()[1] for row in missed.complaints] == ["macro-f1", "caption-f1"]
+
+    def test_the_document_is_as_its_schema_says(self, report: dict[str, Any]) -> None:
+        schema = json.loads((Path(__file__).parents[1] / "docs" / "evaluation.schema.json").read_text("utf-8"))
+        assert schema["$id"] == SCHEMA
+        validator = jsonschema.Draft202012Validator(schema)
+        validator.validate(report)
+        assert report["model"]["name"] == "small.joblib"
+        assert report["model"]["trained_on_these_pages"] is True
+        assert (report["baseline"], report["comparison"], report["learning_curve"]) == (None, None, None)
+        for name in ("schema", "metrics", "breakdowns", "model"):
+            assert not validator.is_valid({key: value for key, value in report.items() if key != name})
+        assert not validator.is_valid({**report, "surprise": 1})
+
+    def test_a_warning_where_the_model_knows_the_pages(self, trained: Trained, tmp_path: Path) -> None:
+        warning = "The model was trained on these very pages"
+        assert warning in run("evaluate", trained.folder, "--model", trained.path).text
+        write_json_lines(trained.pages[:6], tmp_path / "a.jsonl")
+        assert warning not in run("evaluate", tmp_path / "a.jsonl", "--model", trained.path).text
+
+    def test_against_a_baseline(self, trained: Trained, data_pages: list[AnnotatedPage], tmp_path: Path) -> None:
+        pages = [page for page in data_pages[::12] if page not in trained.pages]
+        data = tmp_path / "a.jsonl"
+        write_json_lines(pages, data)
+        # The shipped model was trained on these pages, the small one was not.
+        better = run_json("evaluate", data, "--baseline", trained.path)
+        jsonschema.Draft202012Validator(
+            json.loads((Path(__file__).parents[1] / "docs" / "evaluation.schema.json").read_text("utf-8"))
+        ).validate(better)
+        macro = better["comparison"]["differences"]["macro-f1"]
+        assert macro["value"] == better["macro_f1"]
+        assert (
+            macro["baseline"]
+            == better["baseline"]["macro_f1"]
+            == run_json("evaluate", data, "--model", trained.path)["macro_f1"]
+        )
+        assert macro["verdict"] == "better"
+        assert better["baseline"]["model"]["name"] == "small.joblib"
+        outcome = run("evaluate", data, "--baseline", trained.path, "--fail-if-worse")
+        assert (outcome.code, outcome.errors) == (0, "")
+        assert f"{macro['difference']:+.3f}" in outcome.text
+        assert "Got better" in outcome.text
+        with shipped_path().open("rb") as shipped:
+            (tmp_path / "shipped.joblib").write_bytes(shipped.read())
+        worse = run(
+            "evaluate", data, "--model", trained.path, "--baseline", tmp_path / "shipped.joblib", "--fail-if-worse"
+        )
+        assert worse.code == 1
+        assert len(worse.complaints) == 1
+        assert "is worse than the baseline's" in worse.errors
+
+    def test_a_report(self, trained: Trained, report: dict[str, Any], tmp_path: Path) -> None:
+        path = tmp_path / "report.html"
+        command = ("evaluate", trained.folder, "--model", trained.path, "--report", path)
+        outcome = run(*command, "--note", "A <b>remark</b>", "--title", "Ours")
+        assert (outcome.code, outcome.errors) == (0, "")
+        assert f"{path}: 0." in outcome.text
+        html = path.read_text("utf-8")
+        assert "<title>Ours</title>" in html
+        assert "A &lt;b&gt;remark&lt;/b&gt;" in html
+        assert f"{report['macro_f1']:.3f}" in html
+        assert "these very pages" in html
+        assert str(tmp_path) not in html
+        assert files_in(tmp_path) == ["report.html"]
+        # Nothing but JSON is printed beside it, and the report is the same.
+        assert run(*command, "--note", "A <b>remark</b>", "--title", "Ours", "--format", "json").text[0] == "{"
+        assert path.read_text("utf-8") == html
+
+    def test_a_report_with_everything(self, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("boilerplate.model.LineClassifier", Rote)
+        arguments = ("--baseline", trained.path, "--learning-curve", "-j", "1", "--report", tmp_path / "r.html")
+        outcome = run("evaluate", trained.folder, *arguments)
+        assert (outcome.code, outcome.errors) == (0, "")
+        assert "Learning curve: trained on so many sites" in outcome.text
+        html = (tmp_path / "r.html").read_text("utf-8")
+        assert 'id="learning"' in html
+        assert 'id="comparison"' in html
+
+    def test_too_few_sites_for_a_learning_curve(self, trained: Trained, tmp_path: Path) -> None:
+        write_json_lines(trained.pages[:3], tmp_path / "a.jsonl")
+        outcome = run("evaluate", tmp_path / "a.jsonl", "--learning-curve")
+        assert refused(outcome, "--learning-curve: a learning curve needs pages of at least 6 sites")
+
+    def test_a_report_that_cannot_be_written(self, trained: Trained, tmp_path: Path) -> None:
+        assert refused(run("evaluate", trained.folder, "--report", tmp_path / "no" / "r.html"), "no such folder")
+        assert misused(run("evaluate", trained.folder, "--report", tmp_path), "'--report'")
+
+    def test_a_report_without_its_extra(
+        self, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        find = importlib.util.find_spec
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "jinja2" else find(name))
+        outcome = run("evaluate", trained.folder, "--report", tmp_path / "r.html")
+        assert refused(outcome, "--report needs jinja2; pip install 'boilerplate[report]'")
+        assert files_in(tmp_path) == []
 
     def test_reviewed_pages_only(self, trained: Trained, tmp_path: Path) -> None:
         pages = [*read_pages(trained.folder)]
@@ -950,6 +1063,12 @@ class TestEvaluate:
         ("arguments", "part"),
         [
             (["--fail-under", "80"], "'--fail-under'"),
+            (["--fail-under", "nan"], "'--fail-under'"),
+            (["--fail-under", "macro-f1=high"], "'high' is not a number"),
+            (["--fail-under", "macrof1=0.9"], "did you mean 'macro-f1'?"),
+            (["--fail-under", "xyz=0.9"], "figures: macro-f1, accuracy"),
+            (["--fail-if-worse"], "--fail-if-worse needs --baseline"),
+            (["--note", "x"], "are for --report"),
             (["--seed", "-1"], "'--seed'"),
             (["--resamples", "0"], "'--resamples'"),
             (["--format", "csv"], "'--format'"),
@@ -971,6 +1090,11 @@ class TestInspect:
         assert (manifest["training"]["pages"], manifest["training"]["sites"]) == (12, 12)
         assert manifest["training"]["lines"] == {label: lines.count(label) for label in LABELS}
         assert sum(manifest["training"]["languages"].values()) == 12
+        # Neither where the model went nor how many cores there were.
+        assert manifest["training"]["command"] == shlex.join(
+            ["boilerplate", "train", str(trained.folder), "--folds", "2"]
+        )
+        assert (manifest["training"]["unreviewed_pages"], manifest["training"]["unreviewed_weight"]) == (0, 0.2)
         assert manifest["scores"]["lines"] == len(lines)
         assert manifest["libraries"]["boilerplate"] == boilerplate.__version__
 
@@ -1082,6 +1206,31 @@ class TestProcesses:
             errors = process.stderr.read()
             assert (process.wait(PATIENCE), errors) == (0, b"")
 
+    @unix_only
+    def test_being_told_to_stop_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        (tmp_path / "out.jsonl").write_text("precious")
+        command = [*COMMAND, "score", "-o", str(tmp_path / "out.jsonl")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            end = time.monotonic() + PATIENCE
+            while len(files_in(tmp_path)) < 2 and time.monotonic() < end:
+                time.sleep(0.05)
+            process.terminate()
+            errors = process.stderr.read().decode()
+            assert (process.wait(PATIENCE), errors.strip()) == (143, "boilerplate: terminated")
+        assert files_in(tmp_path) == ["out.jsonl"]
+        assert (tmp_path / "out.jsonl").read_text() == "precious"
+
+    @unix_only
+    @pytest.mark.parametrize(("closed", "code"), [((0,), 0), ((1,), 0), ((2,), 2)])
+    def test_closed_standard_streams_lead_nowhere(self, closed: tuple[int, ...], code: int, page: Path) -> None:
+        def close() -> None:
+            for number in closed:
+                os.close(number)
+
+        outcome = run_alone("score", *([] if 0 in closed else [page] if code == 0 else ["none.txt"]), preexec_fn=close)
+        assert (outcome.code, outcome.errors) == (code, "")
+
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
     @pytest.mark.parametrize("arguments", [["score"], ["inspect"]])
     def test_a_full_disk_is_one_line(self, arguments: list[str]) -> None:
@@ -1127,4 +1276,4 @@ class TestTerminals:
         assert screen.code == 0
         assert "evaluating" in screen.plain
         assert "\x1b[33m" in screen.raw
-        assert "macro-F1 (95 %)" in screen.plain
+        assert "macro-F1" in screen.plain

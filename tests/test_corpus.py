@@ -52,14 +52,21 @@ keys = st.one_of(st.sampled_from(["scraper", "url", "a.b-c", "größe", "", " ",
 def annotated_pages(draw: st.DrawFn) -> AnnotatedPage:
     """Any page that can be annotated, with any metadata that JSON can hold."""
     text = normalise_newlines(draw(page_texts))
-    count = sum(1 for _ in labelled_lines(text))
+    numbers = [number for number, _ in labelled_lines(text)]
+    count = len(numbers)
+    extra = draw(st.dictionaries(keys.filter(lambda key: key not in FIXED), values, max_size=3))
+    if draw(st.booleans()):
+        at_lines = st.dictionaries(st.sampled_from(numbers or [1]), st.sampled_from(LABELS), max_size=3)
+        extra["suggested"] = draw(
+            at_lines.map(lambda found: {str(number): found[number] for number in sorted(found)}) | values
+        )
     return AnnotatedPage(
         id=draw(field_texts),
         text=text,
         labels=draw(st.lists(st.sampled_from(LABELS), min_size=count, max_size=count)),
         site=draw(field_texts),
         lang=draw(field_texts),
-        extra=draw(st.dictionaries(keys.filter(lambda key: key not in FIXED), values, max_size=3)),
+        extra=extra,
     )
 
 
@@ -200,6 +207,23 @@ class TestPageFiles:
         assert format_page(small_page()) == self.CONTENT
         assert parse_page(self.CONTENT) == small_page()
 
+    def test_suggested_labels_stand_at_their_lines(self) -> None:
+        page = small_page()
+        page.extra["suggested"] = {"1": "promo", "5": "body"}
+        marked = self.CONTENT.replace("body\tThe", "body?promo\tThe").replace("promo\tMore", "promo?body\tMore")
+        assert format_page(page) == marked
+        assert parse_page(marked) == page
+        assert parse_page(marked).labels == small_page().labels
+
+    @pytest.mark.parametrize(
+        "suggested", [{"2": "body"}, {"1": "bodies"}, {"01": "body"}, {}, [], None, {"1": ["body"]}]
+    )
+    def test_what_suggests_no_label_of_a_line_stays_in_the_header(self, suggested: Any) -> None:
+        page = small_page()
+        page.extra["suggested"] = suggested
+        assert f"# suggested: {json.dumps(suggested)}\n" in format_page(page)
+        assert alike(parse_page(format_page(page)), page)
+
     def test_known_fields_need_no_quotes_and_others_are_json_where_they_can(self) -> None:
         page = parse_page("# id: 17\n#site:null\n#  lang :  true \n# n: 17\n# s: 17 birds\n# k: null\n\nbody\tx\n")
         assert (page.id, page.site, page.lang) == ("17", "null", "true")
@@ -319,6 +343,13 @@ BROKEN_FILES = {
     "a header twice": (b"# site: a\n# lang: en\n# site: b\n", 3, "header names 'site' twice"),
     "a header for the text": (b"# id: a\n# text: one\n\nbody\tone\n", 2, "text"),
     "a number for a site": (b"# site: a\n# lang: en\n\nbody one\n", 4, "no tab"),
+    "a mark without a label": (
+        b"body\tone\nbody?\ttwo\n",
+        2,
+        "no label behind the mark in 'body\\?'; write body\\?other",
+    ),
+    "a mark with a misspelt label": (b"body?promos\ttwo\n", 1, "unknown label 'promos'; did you mean 'promo'"),
+    "marks and a header for them": (b"# suggested: {}\n\nbody?promo\ttwo\n", 1, "header names 'suggested'"),
     "latin-1": (b"# id: a\n\nbody\tone\nbody\tcaf\xe9\n", 4, "not UTF-8; save the file as UTF-8"),
     "utf-16": ("body\tone".encode("utf-16"), 1, "not UTF-8; save the file as UTF-8"),
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +21,14 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evaluation import (
+    METRICS,
+    N_BINS,
     SCHEMA,
     CharacterRates,
+    ErrorCost,
     Evaluation,
     bootstrap_macro_f1,
+    calibration_bins,
     character_rates,
     confusion,
     evaluate_pages,
@@ -222,7 +229,7 @@ class TestBootstrap:
     def test_many_sites_are_resampled_in_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sites = random_sites(np.random.default_rng(5), 30)
         whole = bootstrap_macro_f1(sites, n_resamples=50)
-        monkeypatch.setattr("boilerplate.evaluation._MAX_WEIGHTS", 7 * 30)
+        monkeypatch.setattr("boilerplate.evaluation.intervals._MAX_WEIGHTS", 7 * 30)
         assert bootstrap_macro_f1(sites, n_resamples=50) == whole
 
     @pytest.mark.parametrize("n_sites", [0, 1])
@@ -298,8 +305,33 @@ class TestCalibration:
         probabilities = np.tile([1.0, 0, 0, 0], (5, 1))
         assert expected_calibration_error(probabilities, [3] * 5) == pytest.approx([1, 0, 0, 1])
 
+    def test_fifteen_bins_of_equal_mass(self) -> None:
+        probabilities, labels = drawn(np.random.default_rng(8), 3_001)
+        bins = calibration_bins(probabilities, labels)
+        assert list(bins) == list(LABELS)
+        for column, parts in enumerate(bins.values()):
+            assert len(parts) == N_BINS == 15
+            assert {part.lines for part in parts} == {200, 201}
+            assert sum(part.lines for part in parts) == 3_001
+            for part, following in itertools.pairwise(parts):
+                assert part.low <= part.mean_probability <= part.high < following.low
+            inside = (probabilities[:, column] >= parts[7].low) & (probabilities[:, column] <= parts[7].high)
+            assert parts[7].mean_probability == pytest.approx(probabilities[inside, column].mean())
+            assert parts[7].share == pytest.approx((labels[inside] == column).mean())
+            error = sum(abs(part.mean_probability - part.share) * part.lines for part in parts) / 3_001
+            assert expected_calibration_error(probabilities, labels)[column] == pytest.approx(error)
+
+    def test_equal_probabilities_share_a_bin(self) -> None:
+        body = np.array([0.2] * 9 + [0.7, 0.9])
+        bins = calibration_bins(np.column_stack([body, 1 - body, 0 * body, 0 * body]), [0] * 11, n_bins=5)["body"]
+        # Cuts before lines 0, 2, 4, 6 and 8 of 11; all go back to the first of the equal ones.
+        assert [(part.low, part.high, part.lines) for part in bins] == [(0.2, 0.9, 11)]
+        bins = calibration_bins(np.column_stack([body, 1 - body, 0 * body, 0 * body]), [0] * 11, n_bins=11)["body"]
+        assert [(part.low, part.high, part.lines) for part in bins] == [(0.2, 0.2, 9), (0.7, 0.7, 1), (0.9, 0.9, 1)]
+
     def test_no_lines(self) -> None:
         assert np.isnan(expected_calibration_error(np.empty((0, 4)), [])).all()
+        assert calibration_bins(np.empty((0, 4)), []) == {label: [] for label in LABELS}
 
     @pytest.mark.parametrize("bad", [math.nan, -0.1, 1.1])
     def test_probabilities_are_checked(self, bad: float) -> None:
@@ -353,7 +385,7 @@ class TestEvaluatePages:
 
     def test_breakdowns_by_hand(self) -> None:
         result = evaluate_pages(*three_pages())
-        assert list(result.breakdowns) == ["scraper", "lang", "site"]
+        assert list(result.breakdowns) == ["scraper", "lang", "length", "position", "site"]
         english, czech = result.breakdowns["lang"]
         assert (english.key, english.pages, english.lines) == ("en", 2, 5)
         assert english.accuracy == pytest.approx(3 / 5)
@@ -394,6 +426,76 @@ class TestEvaluatePages:
         )
         assert one.to_dict() == other.to_dict()
 
+    def test_breakdowns_by_length_and_position(self) -> None:
+        pages = [page([BODY] * count, site=str(count), name=str(count)) for count in (1, 10, 11, 300)]
+        result = evaluate_pages(pages, [[PROMO] * len(page.labels) for page in pages])
+        assert [(row.key, row.pages, row.lines, row.wrong) for row in result.breakdowns["length"]] == [
+            ("1–10 lines", 2, 11, 11),
+            ("11–25 lines", 1, 11, 11),
+            ("over 250 lines", 1, 300, 300),
+        ]
+        # A page's only line stands in its first tenth; of eleven lines two stand there.
+        tenths = [(row.key, row.pages, row.lines) for row in result.breakdowns["position"]]
+        assert tenths[0] == ("0–10 %", 4, 1 + 1 + 2 + 30)
+        assert tenths[-1] == ("90–100 %", 3, 1 + 1 + 30)
+        assert len(tenths) == 10
+
+    def test_parts_of_a_breakdown_have_the_intervals_of_their_own_sites(self) -> None:
+        generator = np.random.default_rng(3)
+        truth, guess = generator.choice(LABELS, size=(2, 20, 6)).tolist()
+        pages = [page(labels, site=f"{n:02}", lang="de" if n < 12 else "en") for n, labels in enumerate(truth)]
+        result = evaluate_pages(pages, guess, n_resamples=200)
+        german, english = result.breakdowns["lang"]
+        by_site = [confusion(*pair) for pair in zip(truth, guess, strict=True)]
+        assert german.macro_f1_interval == bootstrap_macro_f1(by_site[:12], n_resamples=200)
+        assert english.macro_f1_interval == bootstrap_macro_f1(by_site[12:], n_resamples=200)
+        assert all(math.isnan(row.macro_f1_interval[0]) for row in result.breakdowns["site"])
+
+    def test_metrics_are_the_scores_under_their_names(self) -> None:
+        pages, predicted = three_pages()
+        probabilities = [np.tile([0.7, 0.1, 0.1, 0.1], (len(labels), 1)) for labels in predicted]
+        result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.5)
+        assert list(result.metrics) == list(result.intervals) == list(METRICS)
+        assert result.metrics["macro-f1"] == pytest.approx(result.macro_f1)
+        assert result.metrics["accuracy"] == pytest.approx(4 / 6)
+        assert result.metrics["flawless-pages"] == pytest.approx(1 / 3)
+        for label, scores in result.labels.items():
+            for name in ("precision", "recall", "f1"):
+                assert same(result.metrics[f"{label}-{name}"], getattr(scores, name))
+        for prefix, rates in (("text", result.characters), ("clean", result.cleaned)):
+            assert rates is not None
+            assert same(result.metrics[f"{prefix}-recall"], rates.body_kept)
+            assert same(result.metrics[f"{prefix}-precision"], rates.kept_is_body)
+            assert same(result.metrics[f"{prefix}-noise-removed"], rates.other_removed)
+        assert math.isnan(evaluate_pages(pages, predicted).metrics["clean-recall"])
+
+    def test_every_figure_has_the_interval_of_its_resamples(self) -> None:
+        # Of two sites one is all right and one all wrong: figures of a resample are 0, 1, or between them.
+        pages = [page([BODY, PROMO], site="a", name="a"), page([BODY, PROMO], site="b", name="b")]
+        result = evaluate_pages(pages, [[BODY, PROMO], [PROMO, BODY]], n_resamples=400)
+        for name in ("macro-f1", "accuracy", "flawless-pages", "body-recall", "promo-precision", "text-recall"):
+            assert result.intervals[name] == (0, 1), name
+        assert all(math.isnan(end) for end in result.intervals["caption-recall"])
+
+    def test_costs_by_hand(self) -> None:
+        texts = ["four\nseven77\ncap", "sixsix\npromo"]
+        pages = [AnnotatedPage("a", texts[0], [BODY, BODY, CAPTION]), AnnotatedPage("b", texts[1], [BODY, PROMO])]
+        body = [[0.9, 0.3, 0.6], [0.5, 0.2]]
+        probabilities = [np.array([[share, 0, 0, 1 - share] for share in page]) for page in body]
+        result = evaluate_pages(pages, [[BODY, PROMO, BODY], [CAPTION, PROMO]], probabilities, cleaning_threshold=0.55)
+        assert result.costs == [
+            ErrorCost("body lost", "caption", 1, 6, 6 / 17),
+            ErrorCost("body lost", "promo", 1, 7, 7 / 17),
+            ErrorCost("noise kept", "caption", 1, 3, 3 / 8),
+        ]
+        assert result.cleaned_costs == [
+            ErrorCost("body lost", "caption", 1, 6, 6 / 17),
+            ErrorCost("body lost", "promo", 1, 7, 7 / 17),
+            ErrorCost("noise kept", "caption", 1, 3, 3 / 8),
+        ]
+        stricter = evaluate_pages(pages, [[BODY, PROMO, BODY], [CAPTION, PROMO]], probabilities, cleaning_threshold=0.3)
+        assert stricter.cleaned_costs == [ErrorCost("noise kept", "caption", 1, 3, 3 / 8)]
+
     def test_no_pages(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -401,7 +503,7 @@ class TestEvaluatePages:
         assert (result.pages, result.sites, result.lines) == (0, 0, 0)
         assert math.isnan(result.macro_f1)
         assert math.isnan(result.flawless_pages)
-        assert result.breakdowns == {"scraper": [], "lang": [], "site": []}
+        assert result.breakdowns == {"scraper": [], "lang": [], "length": [], "position": [], "site": []}
 
     def test_one_site_has_no_interval(self) -> None:
         result = evaluate_pages([page([BODY], site="s"), page([PROMO], site="s")], [[BODY], [PROMO]])
@@ -447,16 +549,17 @@ class TestEvaluatePages:
         body = [[0.9, 0.3, 0.6], [0.5, 0.2]]
         probabilities = [np.array([[share, 0, 0, 1 - share] for share in page]) for page in body]
         result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.3)
-        assert result.characters == CharacterRates(10 / 17, 5 / 8, 17, 8)
-        assert result.cleaned == CharacterRates(1.0, 5 / 8, 17, 8), "a line at the threshold stays"
+        assert result.characters == CharacterRates(10 / 17, 5 / 8, 17, 8, 10 / 13)
+        assert result.cleaned == CharacterRates(1.0, 5 / 8, 17, 8, 17 / 20), "a line at the threshold stays"
         assert result.to_dict()["cleaned"] == {
             "body_kept": 1.0,
             "other_removed": 5 / 8,
             "body_characters": 17,
             "other_characters": 8,
+            "kept_is_body": 17 / 20,
         }
         result = evaluate_pages(pages, predicted, probabilities, cleaning_threshold=0.7)
-        assert result.cleaned == CharacterRates(4 / 17, 1.0, 17, 8)
+        assert result.cleaned == CharacterRates(4 / 17, 1.0, 17, 8, 1.0)
         without = evaluate_pages(pages, predicted, probabilities)
         assert without.cleaned is without.to_dict()["cleaned"] is None
         with pytest.raises(ValueError, match="threshold of cleaning needs probabilities"):
@@ -506,7 +609,7 @@ class TestToDict:
 
     def test_fields(self) -> None:
         fields = self.evaluations()[-1].to_dict()
-        assert fields["schema"] == SCHEMA == "boilerplate-evaluation/1"
+        assert fields["schema"] == SCHEMA == "boilerplate-evaluation/2"
         assert fields["confusion"]["promo"] == {"body": 1, "caption": 0, "foreign-caption": 0, "promo": 1}
         assert fields["labels"]["foreign-caption"] == {
             "precision": None,
@@ -530,3 +633,9 @@ class TestToDict:
         assert fields["macro_f1_interval"] == {"level": 0.95, "low": None, "high": None}
         assert fields["flawless_pages"] is None
         assert fields["calibration_error"] is None
+
+
+def test_the_docs_name_all_figures() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "reports.md").read_text("utf-8")
+    table = text.partition("<!-- metrics -->")[2].partition("<!-- /metrics -->")[0]
+    assert re.findall(r"^\| `(.+)` \| (.+) \|$", table, flags=re.M) == list(METRICS.items())

@@ -168,9 +168,9 @@ class TestPrediction:
 
     @pytest.mark.parametrize("line", ["x" * 10_000_000, "heron, " * 1_500_000, "\x00\ud800" * 5_000_000])
     def test_a_line_of_10_mb_takes_less_than_5_seconds(self, model: LineClassifier, line: str) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         found = model.label(f"Herons return\n{line}\n")
-        assert time.perf_counter() - start < 5
+        assert time.process_time() - start < 5
         assert [len(entry.text) for entry in found] == [13, len(line)]
 
     @pytest.mark.parametrize(

@@ -41,12 +41,12 @@ def random_network(seed: int, hidden: int = 24, n_features: int = N_FEATURES, la
         return Layer(*((draw.normal(size=shape) / 2).astype(np.float32) for shape in ((n_in, n_out), (n_out,))))
 
     further = [layer(3 * hidden, hidden) for _ in range(layers)]
-    return Network(layer(n_features, hidden), further, layer(hidden, N_LABELS))
+    return Network(layer(n_features, hidden), layer(2 * hidden, hidden), further, layer(hidden, N_LABELS))
 
 
 def arrays_of(network: Network) -> list[NDArray[np.float32]]:
     """The network's arrays, in the order of its gradients."""
-    return [array for layer in (network.first, *network.further, network.output) for array in layer]
+    return [array for layer in network.layers for array in layer]
 
 
 def in_double(network: Network) -> Network:
@@ -55,7 +55,8 @@ def in_double(network: Network) -> Network:
     def double(layer: Layer) -> Layer:
         return Layer(*(array.astype(np.float64) for array in layer))  # type: ignore[arg-type]
 
-    return Network(double(network.first), [double(layer) for layer in network.further], double(network.output))
+    first, page, *further, output = map(double, network.layers)
+    return Network(first, page, further, output)
 
 
 def random_evidence(rows: int, seed: int = 0, n_features: int = N_FEATURES) -> NDArray[np.float32]:
@@ -67,20 +68,26 @@ def scores_line_by_line(
 ) -> NDArray[np.float64]:
     """What `Network.scores` says it is: page by page and line by line, in double precision.
 
-    Masks are those of dropout, one for each layer but the last.
+    Masks are those of dropout, one for each layer but the last; the second one has a row for each page with lines.
     """
     network = in_double(network)
     ends = np.cumsum(lengths)[:-1]
     pages = np.split(evidence.astype(np.float64), ends)
     hidden = len(network.first.bias)
-    masks = masks or [np.ones((len(evidence), hidden))] * (1 + len(network.further))
+    first_masks, page_masks, *others = masks or [np.ones((len(evidence), hidden))] * (2 + len(network.further))
+    of_pages = iter(page_masks)
     out = []
-    for page, *of_page in zip(pages, *(np.split(mask, ends) for mask in masks), strict=True):
+    for page, *of_page in zip(pages, *(np.split(mask, ends) for mask in (first_masks, *others)), strict=True):
+        if not len(page):
+            continue
         first_mask, *further_masks = of_page
         lines = [
             np.maximum(row @ network.first.weights + network.first.bias, 0) * mask
             for row, mask in zip(page, first_mask, strict=True)
         ]
+        summary = np.concatenate([np.mean(lines, axis=0), np.max(lines, axis=0)])
+        whole = np.maximum(summary @ network.page.weights + network.page.bias, 0) * next(of_pages)
+        lines = [line + whole for line in lines]
         beyond = np.zeros(hidden)
         for number, layer in enumerate(network.further):
             distance = (1, 2, 4, 8)[number]
@@ -175,7 +182,7 @@ class TestGradients:
 
         layout = layout_of(*self.LENGTHS)
         found = _gradients(network, evidence, layout, labels, weights, dropout, draw)  # type: ignore[arg-type]
-        assert len(masks) == 1 + layers
+        assert len(masks) == 2 + layers
         arrays = arrays_of(network)
         assert [gradient.shape for gradient in found] == [array.shape for array in arrays]
         for array, gradient in zip(arrays, found, strict=True):
@@ -283,9 +290,11 @@ class TestFitting:
         wrong = self.LAYOUT.page % 3 == 0
         given = np.where(wrong, 3, labels)
         found = self.probabilities(fitted(self.EVIDENCE, given, weights=np.where(wrong, 1e-6, 1.0)))
-        assert (found.argmax(axis=1) == labels).mean() > 0.95
+        assert (found.argmax(axis=1) == labels)[~wrong].mean() > 0.97
+        assert (found.argmax(axis=1) == labels)[wrong].mean() > 0.85
+        assert found[:, 3].max() < 0.05
 
-    def test_half_of_the_light_pages_are_visited_in_each_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_quarter_of_the_light_pages_is_visited_in_each_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(network_module, "MIN_STEPS", 1)
         visits: list[int] = []
         taken = network_module._gradients
@@ -302,8 +311,8 @@ class TestFitting:
         fitted(evidence, np.arange(300) % 4, weights=weights, epochs=100)
         counts = np.bincount(visits, minlength=30) / 10
         assert counts[20:].tolist() == [100] * 10
-        assert counts[:20].mean() == pytest.approx(50, abs=4)
-        assert counts[:20].min() > 30
+        assert counts[:20].mean() == pytest.approx(25, abs=4)
+        assert counts[:20].min() > 8
 
     def test_decay_makes_weights_smaller(self) -> None:
         labels = np.arange(300) % N_LABELS

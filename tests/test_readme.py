@@ -42,7 +42,18 @@ def test_the_training_example_names_what_exists() -> None:
     names["LineClassifier"](random_state=0)
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/annotation.md", "docs/formats.md", "docs/model.md"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "README.md",
+        "docs/annotation.md",
+        "docs/formats.md",
+        "docs/integrations.md",
+        "docs/model.md",
+        "docs/reports.md",
+        "docs/scale.md",
+    ],
+)
 def test_links_lead_to_files(document: str) -> None:
     path = TOP / document
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))

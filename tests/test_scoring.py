@@ -17,21 +17,13 @@ from hypothesis import strategies as st
 from strategies import field_texts, page_texts
 
 from boilerplate.corpus import json_row, page_from_fields
-from boilerplate.errors import InputError
+from boilerplate.inputs import ReadOptions, Reject, Scrape, Shard, list_sources, read_shard
 from boilerplate.labels import LABELS, Label
+from boilerplate.outputs import OutputFormat, WriteOptions, open_writer
+from boilerplate.outputs.options import DEFAULT_WRITING
+from boilerplate.outputs.records import page_record
 from boilerplate.pages import Line, labelled_lines, normalise_newlines
-from boilerplate.scoring import (
-    ScoredPage,
-    Scrape,
-    Writer,
-    annotated_writer,
-    csv_writer,
-    json_lines_writer,
-    page_record,
-    read_scrapes,
-    score_pages,
-    text_writer,
-)
+from boilerplate.scoring import ScoredPage, score_pages
 
 SIGNS: dict[str, Label] = {"©": "caption", "¿": "foreign-caption", ">": "promo"}
 
@@ -59,16 +51,24 @@ def scored(text: str, name: str = "page", path: str = "pages.jsonl", **fields: A
 
 def read(*inputs: Path | str, text_field: str = "text") -> tuple[list[Scrape], list[str]]:
     """All scrapes, and what was complained of."""
-    complaints: list[InputError] = []
-    scrapes = list(read_scrapes(map(str, inputs), text_field, complaints.append))
-    return scrapes, [str(error) for error in complaints]
+    scrapes: list[Scrape] = []
+    complaints: list[str] = []
+    options = ReadOptions(text_field)
+    for source in list_sources(map(str, inputs), None, text_field, lambda error: complaints.append(str(error))):
+        for item in read_shard(Shard(source), options):
+            if isinstance(item, Reject):
+                complaints.append(str(item.error))
+            else:
+                scrapes.append(item)
+    return scrapes, complaints
 
 
-def written(make: Callable[[io.BytesIO], Writer], pages: Iterable[ScoredPage]) -> bytes:
+def written(format_: OutputFormat, pages: Iterable[ScoredPage], options: WriteOptions = DEFAULT_WRITING) -> bytes:
     out = io.BytesIO()
-    write = make(out)
+    writer = open_writer(format_, out, options)
     for page in pages:
-        write(page)
+        writer.write(page)
+    writer.close()
     return out.getvalue()
 
 
@@ -81,7 +81,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
 
 class TestTextFiles:
-    @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.text", "a.html", "a"])
+    @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.text", "a.pdf", "a"])
     def test_a_file_that_is_named_is_a_page_whatever_its_suffix(self, name: str, tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(b"One\r\n\r\nTwo")
@@ -118,7 +118,7 @@ class TestFolders:
         (tmp_path / "a.jsonl").write_text('{"text": "Text of a.jsonl"}')
         (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(b'{"text": "Text of d.jsonl.gz"}'))
         (tmp_path / "e.page").write_text("body\tText of e.page\n")
-        (tmp_path / "notes.html").write_text("passed over")
+        (tmp_path / "notes.pdf").write_text("passed over")
         (tmp_path / "folder.txt").mkdir()
         scrapes, complaints = read(tmp_path)
         assert complaints == []
@@ -127,7 +127,7 @@ class TestFolders:
         assert [scrape.path for scrape in scrapes] == [str(tmp_path / name) for name in names]
 
     def test_without_a_page_are_complained_of(self, tmp_path: Path) -> None:
-        (tmp_path / "notes.html").write_text("passed over")
+        (tmp_path / "notes.pdf").write_text("passed over")
         scrapes, complaints = read(tmp_path)
         assert scrapes == []
         assert len(complaints) == 1
@@ -329,7 +329,9 @@ class TestRecord:
 
     @pytest.mark.parametrize(("threshold", "uncertain"), [(0.70003, False), (0.70004, False), (0.70005, True)])
     def test_uncertain_is_decided_before_rounding(self, threshold: float, uncertain: bool) -> None:
-        assert [line["uncertain"] for line in page_record(scored("One"), threshold)["lines"]] == [uncertain]
+        assert [line["uncertain"] for line in page_record(scored("One"), WriteOptions(threshold))["lines"]] == [
+            uncertain
+        ]
 
     def test_other_fields_stand_first_and_give_way(self) -> None:
         fields = {"n": 1, "quality": "good", "lines": 3, "path": "old", "id": 9, "labels": ["promo"]}
@@ -343,17 +345,17 @@ class TestJsonLinesWriter:
     @given(st.lists(page_texts, max_size=3))
     def test_a_row_is_the_record_of_a_page(self, texts: list[str]) -> None:
         pages = [scored(text) for text in texts]
-        rows = written(lambda out: json_lines_writer(out, 0.5), pages).decode().split("\n")
+        rows = written("jsonl", pages, WriteOptions(0.5)).decode().split("\n")
         assert rows.pop() == ""
-        assert [json.loads(row) for row in rows] == [page_record(page, 0.5) for page in pages]
+        assert [json.loads(row) for row in rows] == [page_record(page, WriteOptions(0.5)) for page in pages]
 
     def test_characters_stand_as_themselves(self) -> None:
-        assert "Größe 写真".encode() in written(lambda out: json_lines_writer(out, None), [scored("Größe 写真")])
+        assert "Größe 写真".encode() in written("jsonl", [scored("Größe 写真")])
 
 
 class TestCsvWriter:
     def rows(self, pages: Iterable[ScoredPage], min_confidence: float | None = None) -> list[list[str]]:
-        content = written(lambda out: csv_writer(out, min_confidence), pages).decode("utf-8")
+        content = written("csv", pages, WriteOptions(min_confidence)).decode("utf-8")
         return list(csv.reader(io.StringIO(content, newline="")))
 
     def test_by_example(self) -> None:
@@ -382,8 +384,8 @@ class TestCsvWriter:
 
 
 class TestTextWriter:
-    def text(self, *texts: str, keep: Sequence[str] = ("body",)) -> str:
-        return written(lambda out: text_writer(out, keep), map(scored, texts)).decode("utf-8", "surrogatepass")
+    def text(self, *texts: str, keep: tuple[str, ...] = ("body",)) -> str:
+        return written("text", map(scored, texts), WriteOptions(keep=keep)).decode("utf-8", "surrogatepass")
 
     @pytest.mark.parametrize(
         ("texts", "expected"),
@@ -409,17 +411,17 @@ class TestTextWriter:
     @pytest.mark.parametrize(("threshold", "expected"), [(0.09, "One\n© Two\n> Three\n"), (0.2, "One\n"), (0.8, "")])
     def test_a_threshold(self, threshold: float, expected: str) -> None:
         page = scored("One\n© Two\n> Three")
-        assert written(lambda out: text_writer(out, ("body",), threshold), [page]).decode("utf-8") == expected
+        assert written("text", [page], WriteOptions(threshold=threshold)).decode("utf-8") == expected
 
     @given(page_texts, st.sets(st.sampled_from(LABELS)))
     def test_kept_lines_are_the_lines_with_the_labels(self, text: str, keep: set[Label]) -> None:
         kept = [line.text for line in label_by_sign(text) if line.label in keep]
-        assert [line for _, line in labelled_lines(self.text(text, keep=sorted(keep)))] == kept
+        assert [line for _, line in labelled_lines(self.text(text, keep=tuple(sorted(keep))))] == kept
 
 
 class TestAnnotatedWriter:
     def record(self, page: ScoredPage) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(written(annotated_writer, [page]))
+        record: dict[str, Any] = json.loads(written("annotated", [page]))
         return record
 
     def test_by_example(self) -> None:

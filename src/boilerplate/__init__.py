@@ -18,16 +18,30 @@ from boilerplate.labels import LABELS, Label
 from boilerplate.pages import Line
 
 if TYPE_CHECKING:
+    from boilerplate.integrations.pandas import clean_series, label_frame
     from boilerplate.labeller import Labeller
     from boilerplate.model import LineClassifier
     from boilerplate.verdict import Quality
 
-__all__ = ["LABELS", "Label", "Line", "LineClassifier", "Quality", "clean", "label", "load", "quality"]
+__all__ = [
+    "LABELS",
+    "Label",
+    "Line",
+    "LineClassifier",
+    "Quality",
+    "clean",
+    "clean_series",
+    "label",
+    "label_frame",
+    "load",
+    "quality",
+]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # The estimator needs scikit-learn, whose import takes longer than all else: it is loaded when asked for.
+    # The estimator needs scikit-learn, and frames need pandas, whose imports take longer than all else: they are loaded
+    # when asked for.
     if name == "LineClassifier":
         from boilerplate.model import LineClassifier
 
@@ -36,6 +50,10 @@ def __getattr__(name: str) -> Any:
         from boilerplate.verdict import Quality
 
         return Quality
+    if name in ("clean_series", "label_frame"):
+        from boilerplate.integrations import pandas
+
+        return getattr(pandas, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -26,6 +26,10 @@ from boilerplate.pages import labelled_lines, normalise_newlines, split_lines
 PAGE_SUFFIX: Final = ".page"
 JSON_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 
+SUGGESTED: Final = "suggested"
+"""Field with labels that are proposed in place of the given ones: line numbers, as text, to labels. In page files they
+stand at their lines."""
+
 _KNOWN_KEYS: Final = ("id", "site", "lang")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w.-]*\Z")
 _BAD_HEADER: Final = "bad header; write # key: value"
@@ -282,6 +286,28 @@ def read_page_file(path: str | os.PathLike[str]) -> AnnotatedPage:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(path, error.strerror or str(error)) from None
+    return page_of_bytes(raw, path, path.name.removesuffix(PAGE_SUFFIX))
+
+
+def page_of_bytes(raw: bytes, path: str | os.PathLike[str], default_id: str) -> AnnotatedPage:
+    """The page in the bytes of a page file.
+
+    Parameters
+    ----------
+    raw : bytes
+    path : path
+        Where they come from, for complaints.
+    default_id : str
+        The page's id if the header names none.
+
+    Returns
+    -------
+    AnnotatedPage
+
+    Raises
+    ------
+    InputError
+    """
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         # A lone surrogate, which UTF-8 proper cannot hold, is read back as it was written.
@@ -290,7 +316,7 @@ def read_page_file(path: str | os.PathLike[str]) -> AnnotatedPage:
         number = raw.count(b"\n", 0, error.start) + 1
         raise InputError(path, "not UTF-8; save the file as UTF-8", number) from None
     try:
-        return parse_page(content, default_id=path.name.removesuffix(PAGE_SUFFIX))
+        return parse_page(content, default_id)
     except _RowError as error:
         raise InputError(path, str(error), error.row) from None
 
@@ -333,6 +359,7 @@ def parse_page(content: str, default_id: str = "page") -> AnnotatedPage:
     if at and at < len(rows) and rows[at] == "":
         at += 1
     lines, labels = [], []
+    suggested: dict[str, Label] = {}
     for number, row in enumerate(rows[at:], at + 1):
         if not row.strip():
             lines.append(row)
@@ -340,14 +367,25 @@ def parse_page(content: str, default_id: str = "page") -> AnnotatedPage:
         name, tab, line = row.partition("\t")
         if not tab:
             raise _RowError(number, "no tab between label and line; write label<TAB>line")
+        name, mark, proposal = name.partition("?")
+        if mark and not proposal:
+            raise _RowError(
+                number, f"no label behind the mark in '{name}?'; write {name}?other-label, or only the label"
+            )
         try:
             labels.append(check_label(name))
+            if mark:
+                suggested[str(number - at)] = check_label(proposal)
         except ValueError as error:
             raise _RowError(number, str(error)) from None
         if not line.strip():
             raise _RowError(number, f"label {name!r} stands before a blank line; blank lines take no label")
         lines.append(line)
     fields.setdefault("id", default_id)
+    if suggested:
+        if SUGGESTED in fields:
+            raise _RowError(1, f"header names {SUGGESTED!r}, which rows below it give")
+        fields[SUGGESTED] = suggested
     try:
         return page_from_fields({**fields, "text": "\n".join(lines), "labels": labels})
     except ValueError as error:
@@ -368,8 +406,13 @@ def format_page(page: AnnotatedPage) -> str:
     fields = fields_of_page(page)
     labels = iter(fields.pop("labels"))
     text = fields.pop("text")
+    suggested = fields.pop(SUGGESTED) if _at_lines(fields.get(SUGGESTED), page) else {}
     header = [_format_header(key, value) for key, value in fields.items()]
-    rows = [f"{next(labels)}\t{line}" if line.strip() else line for line in split_lines(text)]
+    marks = {int(number): f"?{label}" for number, label in suggested.items()}
+    rows = [
+        f"{next(labels)}{marks.get(number, '')}\t{line}" if line.strip() else line
+        for number, line in enumerate(split_lines(text), 1)
+    ]
     return "\n".join([*header, "", *rows]) + "\n"
 
 
@@ -403,9 +446,33 @@ def write_page_files(pages: Iterable[AnnotatedPage], folder: str | os.PathLike[s
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
     for count, page in enumerate(pages, 1):
-        name = re.sub(r"[^\w.+-]+", "-", page.id, flags=re.ASCII).strip("-.")[:80] or "page"
-        write_page_file(page, folder / f"{count:06d}-{name}{PAGE_SUFFIX}")
+        write_page_file(page, folder / page_file_name(page, count))
     return count
+
+
+def page_file_name(page: AnnotatedPage, number: int) -> str:
+    """Name of a page's file in a folder: a number that keeps the order of the pages, and the page's id.
+
+    Parameters
+    ----------
+    page : AnnotatedPage
+    number : int
+        From 1.
+
+    Returns
+    -------
+    str
+    """
+    name = re.sub(r"[^\w.+-]+", "-", page.id, flags=re.ASCII).strip("-.")[:80] or "page"
+    return f"{number:06d}-{name}{PAGE_SUFFIX}"
+
+
+def _at_lines(suggested: Any, page: AnnotatedPage) -> bool:
+    """Whether suggestions can stand at the lines of a page file: labels, for lines that have one, in order."""
+    if not isinstance(suggested, dict) or not suggested or not all(name in LABELS for name in suggested.values()):
+        return False
+    numbers = [str(number) for number, _ in page.lines() if str(number) in suggested]
+    return numbers == list(suggested)
 
 
 def _parse_header(row: str, number: int) -> tuple[str, Any]:

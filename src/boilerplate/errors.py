@@ -35,3 +35,20 @@ class InputError(BoilerplateError, ValueError):
 
 class ModelError(BoilerplateError):
     """A model file that cannot be used, with the remedy."""
+
+
+def missing_extra(what: str, extra: str) -> BoilerplateError:
+    """What to say where an optional dependency is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs which package.
+    extra : str
+        Of this package.
+
+    Returns
+    -------
+    BoilerplateError
+    """
+    return BoilerplateError(f"{what}; pip install 'boilerplate[{extra}]'")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from boilerplate.errors import InputError
 
@@ -20,9 +19,9 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : Path
-        Names that end in ``.gz`` are gzipped, without a time stamp, so that equal content gives equal files. A link
-        stays a link: the file that it stands for is replaced. Devices and pipes (``/dev/null``) are written to as they
-        are.
+        What goes to a name that ends in ``.gz``, ``.zst``, ``.bz2`` or ``.xz`` is compressed, without a time stamp, so
+        that equal content gives equal files. A link stays a link: the file that it stands for is replaced. Devices and
+        pipes (``/dev/null``) are written to as they are.
 
     Yields
     ------
@@ -44,12 +43,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(path, f"cannot be written: {error.strerror}") from None
     part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as raw:
-            if path.name.endswith(".gz"):
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield cast(IO[bytes], packed)
-            else:
-                yield raw
+        with os.fdopen(handle, "wb") as raw, packed_as(path.name, raw) as file:
+            yield file
         part.chmod(0o666 & ~_umask())
         try:
             part.replace(target)
@@ -58,6 +53,19 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def packed_as(name: str, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """What is written to a file goes through the compression that a name's end stands for."""
+    # Imported late: most files are plain.
+    from boilerplate.compression import compressed, compression_of_name
+
+    compression = compression_of_name(name)
+    packed = compressed(file, compression)
+    yield packed
+    if compression != "none":
+        packed.close()
 
 
 def _umask() -> int:

@@ -226,7 +226,10 @@ class Labeller(PageMethods):
         )
         networks = [
             Network(
-                Layer(**network["first"]), [Layer(**layer) for layer in network["further"]], Layer(**network["output"])
+                Layer(**network["first"]),
+                Layer(**network["page"]),
+                [Layer(**layer) for layer in network["further"]],
+                Layer(**network["output"]),
             )
             for network in state["networks"]["networks"]
         ]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from boilerplate.calibration import fit_calibration
+from boilerplate.calibration import fit_calibration, softmax
 from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.corpus import check_label
 from boilerplate.evaluation import macro_f1
@@ -63,13 +63,13 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         Steps of the wide model's optimiser.
     text_epochs : int, default=8
         Passes of phase one's deep model over the training lines.
-    hidden_units : int, default=64
+    hidden_units : int, default=96
         Hidden units of each layer of phase two's networks.
-    n_layers : int, default=3
+    n_layers : int, default=5
         Layers of phase two's networks that look at the lines around, each twice as far as the one before.
     n_networks : int, default=2
         Networks whose scores phase two averages.
-    epochs : int, default=16
+    epochs : int, default=14
         Passes over the training pages, for each network.
     dropout : float, default=0.2
         Share of phase two's units that a training step leaves out.
@@ -104,10 +104,10 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         text_inverse_penalty: float = 1.0,
         text_iterations: int = 150,
         text_epochs: int = 8,
-        hidden_units: int = 64,
-        n_layers: int = 3,
+        hidden_units: int = 96,
+        n_layers: int = 5,
         n_networks: int = 2,
-        epochs: int = 16,
+        epochs: int = 14,
         dropout: float = 0.2,
         network_decay: float = 0.01,
         n_folds: int = 5,
@@ -218,18 +218,38 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         n_folds = int(collected.fold.max()) + 1
         standard = fit_standard(collected.evidence)
         learnt = replace(collected, evidence=standard.apply(collected.evidence), text_models=[])
+        learnt = replace(learnt, weight=self._believed(learnt))
+        tell("phase two: pages", 0.6)
         plans = [(fold, self.random_state) for fold in range(n_folds)]
         plans += [(-1, self.random_state + 1 + number) for number in range(self.n_networks)]
         networks: list[Network] = []
-        for network in jobs(delayed(self._fit_network)(learnt, *plan) for plan in plans):
+        tasks = (delayed(self._fit_network)(learnt, np.flatnonzero(learnt.fold != fold), seed) for fold, seed in plans)
+        for network in jobs(tasks):
             networks.append(network)
-            tell("phase two: pages", 0.55 + 0.45 * len(networks) / len(plans))
+            tell("phase two: pages", 0.6 + 0.4 * len(networks) / len(plans))
         held_out = np.empty((len(learnt.label), N_LABELS), dtype=np.float32)
         line_fold = learnt.fold[learnt.layout.page]
         for fold in range(n_folds):
             inside = line_fold == fold
             held_out[inside] = networks[fold].scores(learnt.evidence, learnt.layout)[inside]
         return Networks(standard, networks[n_folds:]), held_out
+
+    def _believed(self, learnt: _Collected) -> NDArray[np.float64]:
+        """Weight of each line, less on pages below full weight where their labels are hard to believe.
+
+        Labels of such pages were made by program, or by somebody in doubt. A network that learns from the others alone
+        says how probable each of them is, and they count by that.
+        """
+        weight = learnt.weight
+        light = weight < weight.max()
+        if not light.any():
+            return weight
+        certain = np.flatnonzero(~light[learnt.layout.page_starts[:-1]])
+        network = self._fit_network(learnt, certain, self.random_state)
+        probabilities = softmax(network.scores(learnt.evidence, learnt.layout))
+        belief = probabilities[np.arange(len(weight)), learnt.label]
+        believed: NDArray[np.float64] = np.where(light, weight * belief, weight)
+        return believed
 
     def _check_parameters(self) -> None:
         for name in ("text_iterations", "text_epochs", "hidden_units", "n_networks", "epochs"):
@@ -357,15 +377,15 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
             out[rows] = evidence
         return out
 
-    def _fit_network(self, learnt: _Collected, fold: int, seed: int) -> Network:
-        """A network for standardised evidence, fitted on all folds but one."""
+    def _fit_network(self, learnt: _Collected, pages: NDArray[np.int64], seed: int) -> Network:
+        """A network for standardised evidence, fitted on some of the pages."""
         with _one_thread():
             return fit_network(
                 learnt.evidence,
                 learnt.layout,
                 learnt.label,
                 learnt.weight,
-                np.flatnonzero(learnt.fold != fold),
+                pages,
                 n_labels=N_LABELS,
                 hidden=self.hidden_units,
                 layers=self.n_layers,

@@ -1,7 +1,8 @@
 """Phase two's learner: a small convolutional network over the lines of a page.
 
-Its first layer reads a line's evidence. Each further layer adds to a line what it and two lines around it say together,
-at distances of 1, 2, 4 ... lines, so that the third one has seen seven lines before and after (residual dilated
+Its first layer reads a line's evidence. The second one adds to each line what its whole page says: the mean and the
+maximum of each unit over the page's lines. Each further layer adds to a line what it and two lines around it say
+together, at distances of 1, 2, 4 ... lines, so that the fifth one has seen 31 lines before and after (residual dilated
 convolution: Yu and Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", 2016). Beyond a page's ends are
 zeros.
 """
@@ -27,7 +28,7 @@ BATCH_LINES: Final = 1500
 MIN_STEPS: Final = 1500
 """Few pages get more passes, up to about as many steps."""
 
-LIGHT_SHARE: Final = 0.5
+LIGHT_SHARE: Final = 0.25
 """Share of the pages below full weight that each pass visits, drawn anew each time: they are many and say less, and
 all of them in each pass would take most of the time."""
 
@@ -36,9 +37,16 @@ class Network(NamedTuple):
     """A convolutional network over lines."""
 
     first: Layer
+    page: Layer
+    """Reads the mean and the maximum of the first layer's units over a page's lines, side by side."""
     further: list[Layer]
     """The inputs of layer k are the line 2^k lines before, the line itself and the line 2^k lines after."""
     output: Layer
+
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers, in the order in which a line passes them."""
+        return [self.first, self.page, *self.further, self.output]
 
     def scores(self, evidence: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
         """Log probabilities up to a constant.
@@ -56,6 +64,10 @@ class Network(NamedTuple):
         hidden = product(evidence, self.first.weights)
         hidden += self.first.bias
         np.maximum(hidden, 0, out=hidden)
+        filled = layout.without_empty_pages()
+        of_page = product(_page_summary(hidden, filled), self.page.weights)
+        of_page += self.page.bias
+        hidden += np.maximum(of_page, 0, out=of_page)[filled.page]
         for number, layer in enumerate(self.further):
             added = _product_around(hidden, layout, 2**number, layer.weights)
             added += layer.bias
@@ -161,7 +173,7 @@ def fit_network(
             rng.permutation(pages[~light | (rng.random(len(pages)) < LIGHT_SHARE)]), layout.page_starts
         )
     ]
-    arrays = [array for layer in (network.first, *network.further, network.output) for array in layer]
+    arrays = [array for layer in network.layers for array in layer]
     adam = Adam(arrays, [decay if array.ndim == 2 else 0.0 for array in arrays], STEP_SIZE, len(batches))
     line_weight = weights.astype(np.float32)
     for batch in batches:
@@ -185,6 +197,7 @@ def _start(
     bias[present] = 0
     return Network(
         Layer(start_weights(rng, n_features, hidden), np.zeros(hidden, dtype=np.float32)),
+        Layer(start_weights(rng, 2 * hidden, hidden), np.zeros(hidden, dtype=np.float32)),
         further,
         Layer(np.zeros((hidden, n_labels), dtype=np.float32), bias),
     )
@@ -195,6 +208,16 @@ def _page_batches(pages: NDArray[np.int64], page_starts: NDArray[np.int64]) -> I
     ends = np.cumsum(np.diff(page_starts)[pages])
     cuts = np.flatnonzero(np.diff(ends // BATCH_LINES)) + 1
     yield from (batch for batch in np.split(pages, cuts) if len(batch))
+
+
+def _page_summary(hidden: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    """Mean and maximum of each unit over the lines of each page, side by side; no page may be empty."""
+    if not len(hidden):
+        return np.empty((0, 2 * hidden.shape[1]), dtype=hidden.dtype)
+    starts = layout.page_starts[:-1]
+    counts = np.diff(layout.page_starts).astype(hidden.dtype)[:, None]
+    means = np.add.reduceat(hidden, starts, axis=0) / counts
+    return np.concatenate([means, np.maximum.reduceat(hidden, starts, axis=0)], axis=1)
 
 
 def _around(hidden: NDArray[np.float32], layout: Layout, distance: int) -> NDArray[np.float32]:
@@ -230,10 +253,16 @@ def _gradients(
 ) -> Sequence[NDArray[np.float32]]:
     """Gradient of the weighted mean cross entropy with respect to each array of the network, in order."""
     # Forward; what the way back needs is kept.
+    layout = layout.without_empty_pages()
     shape = len(evidence), network.output.weights.shape[0]
     mask = keep_mask(rng, shape, dropout)
     first = np.maximum(evidence @ network.first.weights + network.first.bias, 0)
     hidden = first * mask
+    dropped = hidden
+    summary = _page_summary(dropped, layout)
+    page_mask = keep_mask(rng, (layout.n_pages, shape[1]), dropout)
+    of_page = np.maximum(summary @ network.page.weights + network.page.bias, 0)
+    hidden = dropped + (of_page * page_mask)[layout.page]
     trace = []
     for number, layer in enumerate(network.further):
         around = _around(hidden, layout, 2**number)
@@ -260,6 +289,13 @@ def _gradients(
             + shifted(back[:, :n_hidden], layout, distance)
             + shifted(back[:, 2 * n_hidden :], layout, -distance)
         )
+    inner = np.add.reduceat(error, layout.page_starts[:-1], axis=0) * page_mask * (of_page > 0)
+    gradients += [inner.sum(axis=0), summary.T @ inner]
+    back = inner @ network.page.weights.T
+    counts = np.diff(layout.page_starts).astype(back.dtype)[:, None]
+    # The maximum's part goes to the line that has it. Units at 0 take none: where all are, the mask below stops it.
+    highest = dropped == summary[layout.page, n_hidden:]
+    error = error + (back[:, :n_hidden] / counts)[layout.page] + back[layout.page, n_hidden:] * highest
     error = error * mask * (first > 0)
     gradients += [error.sum(axis=0), evidence.T @ error]
     return gradients[::-1]

@@ -22,6 +22,7 @@ from boilerplate.labels import INDEX
 from boilerplate.layers import Layer, keep_mask, product, softmax_error, start_weights
 from boilerplate.ngram_table import NGramTable
 from boilerplate.optimiser import Adam
+from boilerplate.pretrained import start_embedding
 
 TEXT_CLASSES: Final = ("body", "caption", "promo")
 """By itself a caption has no foreign twin: both kinds of caption are one class here, and phase two tells them apart."""
@@ -242,7 +243,7 @@ def _fit_deep(
     """Embeddings, their bias and the layers over them, by Adam."""
     rng = np.random.default_rng(seed)
     present = np.unique(labels)
-    embedding = rng.normal(0, 0.05, (2**bits, EMBEDDING)).astype(np.float32)
+    embedding = start_embedding(bits)
     embedding_bias = np.zeros(N_KINDS * EMBEDDING, dtype=np.float32)
     hidden = Layer(start_weights(rng, N_KINDS * EMBEDDING, HIDDEN), np.zeros(HIDDEN, dtype=np.float32))
     output = Layer(np.zeros((HIDDEN, N_CLASSES), dtype=np.float32), np.full(N_CLASSES, -10.0, dtype=np.float32))
@@ -262,7 +263,7 @@ def _fit_deep(
     line_weight = weights.astype(np.float32)
     for _ in range(passes):
         for lines in np.split(rng.permutation(len(labels)), cuts):
-            matrix = _thinned(rows.take(lines), 2**bits, rng)
+            matrix = thinned(rows.take(lines), 2**bits, NGRAM_DROPOUT, rng)
             # Forward.
             sums = (matrix @ embedding).reshape(len(lines), -1)
             first_mask = keep_mask(rng, sums.shape, UNIT_DROPOUT)
@@ -287,11 +288,25 @@ def _fit_deep(
     return embedding, embedding_bias, hidden, output
 
 
-def _thinned(rows: NGramRows, n_buckets: int, rng: np.random.Generator) -> Any:
-    """Rows as a sparse matrix, with `NGRAM_DROPOUT` of their n-grams left out and the others made up for it."""
+def thinned(rows: NGramRows, n_buckets: int, drop: float, rng: np.random.Generator) -> Any:
+    """Rows as a sparse matrix, without a share of their n-grams, the others made up for it.
+
+    Parameters
+    ----------
+    rows : NGramRows
+        Of n_lines lines.
+    n_buckets : int
+    drop : float
+        The share that is left out.
+    rng : Generator
+
+    Returns
+    -------
+    float32 sparse matrix of shape (n_lines * N_KINDS, n_buckets)
+    """
     import scipy.sparse as sp
 
-    kept = rng.random(len(rows.buckets), dtype=np.float32) >= NGRAM_DROPOUT
-    values = _values(rows)[kept] / np.float32(1 - NGRAM_DROPOUT)
+    kept = rng.random(len(rows.buckets), dtype=np.float32) >= drop
+    values = _values(rows)[kept] / np.float32(1 - drop)
     starts = np.concatenate([[0], np.cumsum(kept)])[rows.starts]
     return sp.csr_matrix((values, rows.buckets[kept], starts), shape=(len(starts) - 1, n_buckets))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 import click
 
 from boilerplate import __version__
+from boilerplate.cli.audit import audit
 from boilerplate.cli.clean import clean
 from boilerplate.cli.convert import convert
 from boilerplate.cli.evaluate import evaluate
@@ -21,6 +24,8 @@ from boilerplate.errors import BoilerplateError
 
 INTERRUPTED = 130
 """Exit code of a shell command that Ctrl-C stopped."""
+TERMINATED = 143
+"""Exit code of a shell command that was told to end: by ``kill``, a scheduler, a container."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,12 +38,13 @@ def cli() -> None:
     boilerplate clean page.txt > body.txt   the body text only
     boilerplate train pages/ -o my.joblib   your own model, on pages that you annotated
     boilerplate evaluate pages/             how right the labels are
+    boilerplate audit pages/ -o suspects/   annotated lines that are probably wrong
 
     Exit codes: 0 done, 1 a threshold was missed, 2 bad input or usage.
     """
 
 
-for command in (score, clean, train, evaluate, inspect, convert):
+for command in (score, clean, train, evaluate, audit, inspect, convert):
     cli.add_command(command)
 
 
@@ -50,24 +56,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         ``sys.argv[1:]`` by default.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # Lone surrogates, and what the terminal's encoding has no form for, are shown as escapes.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="boilerplate", standalone_mode=False
-        )
-        sys.stdout.flush()
+        with _stopping_when_told():
+            code = cli.main(
+                args=None if arguments is None else list(arguments), prog_name="boilerplate", standalone_mode=False
+            )
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except BoilerplateError as error:
         click.echo(f"boilerplate: {error}", err=True)
         code = 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("boilerplate: interrupted", err=True)
-        code = INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        told = isinstance(error.__cause__ or error, _ToldToStop)
+        click.echo(f"boilerplate: {'terminated' if told else 'interrupted'}", err=True)
+        code = TERMINATED if told else INTERRUPTED
     except (BrokenPipeError, SystemExit):
         # The reader of our output has gone (``| head``): not an error. click and rich make a SystemExit of it.
         _drop_output()
@@ -79,6 +88,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _drop_output()
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _ToldToStop(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does: nothing half-written stays, nor any process."""
+
+
+def _tell_to_stop(signum: int, frame: Any) -> NoReturn:
+    # Once: a second signal would cut the tidying short.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _ToldToStop
+
+
+@contextlib.contextmanager
+def _stopping_when_told() -> Iterator[None]:
+    try:
+        before = signal.signal(signal.SIGTERM, _tell_to_stop)
+    except ValueError:  # not the main thread, which alone takes signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _open_closed_streams() -> None:
+    """Standard streams that the caller has closed lead nowhere, as programs without a terminal expect."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open to the end
 
 
 def _drop_output() -> None:

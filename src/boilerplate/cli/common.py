@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ import click
 
 from boilerplate.cleaning import DEFAULT_BODY_RECALL
 from boilerplate.errors import BoilerplateError, InputError
-from boilerplate.files import written_whole
+from boilerplate.inputs import FORMATS, MAX_RECORD_BYTES
 from boilerplate.labels import LABELS
+from boilerplate.storage import is_remote, written_whole_at
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -30,7 +32,84 @@ model_option = click.option(
 )
 inputs_argument = click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 text_field_option = click.option(
-    "--text-field", default="text", show_default=True, help="Field of JSON Lines records that holds the page's text."
+    "--text-field",
+    default="text",
+    show_default=True,
+    help="Field or column of records (JSON Lines, CSV, Parquet) that holds the page's text.",
+)
+input_format_option = click.option(
+    "--input-format",
+    type=click.Choice(FORMATS),
+    help="What all inputs are, whatever their names and contents say.",
+)
+clean_field_option = click.option(
+    "--clean-field",
+    metavar="NAME",
+    help="Add the text that `clean` prints to each page as a field or column of this name (jsonl, csv, parquet).",
+)
+min_quality_option = click.option(
+    "--min-quality",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Leave out pages of whose characters a smaller share is expected to be body, and say how many.",
+)
+
+
+def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("0 processes would do nothing; -1 is one for each core", ctx, param)
+    return value
+
+
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=1,
+    show_default=True,
+    callback=_check_jobs,
+    help="Processes that share the work; -1 for one on each core.",
+)
+
+
+class ByteSize(click.ParamType):
+    """A number of bytes: ``500000``, ``64MB``, ``1GiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", str(value).strip().lower())
+        size = float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " ") if found else 0
+        if size < 1:
+            self.fail(f"{value!r} is no size such as 64MB or 1GiB", param, ctx)
+        return int(size)
+
+
+max_record_option = click.option(
+    "--max-record-bytes",
+    type=ByteSize(),
+    default=str(MAX_RECORD_BYTES),
+    show_default=f"{MAX_RECORD_BYTES >> 20}MiB",
+    help="Pages and records that are larger than this are not read, and complained of.",
+)
+
+
+class OutputPath(click.Path):
+    """A file to write, or a URL."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check it, if it is a path."""
+        return value if is_remote(value) else super().convert(value, param, ctx)
+
+
+output_option = click.option(
+    "-o", "--output", type=OutputPath(), help="File to write, or URL; .gz, .zst, .bz2 and .xz are compressed."
 )
 
 
@@ -91,6 +170,13 @@ def load_labeller(path: Path | None) -> Labeller:
     return load_shipped_labeller() if path is None else load_labeller(path)
 
 
+def model_file(path: Path | None) -> bytes:
+    """The content of the model file at that path, or of the shipped one."""
+    from boilerplate.persistence import shipped_path
+
+    return (shipped_path() if path is None else path).read_bytes()
+
+
 def cleaning_threshold(model: Labeller, body_recall: float, most_probable: bool) -> float | None:
     """How probable body must be for a line to be kept; None for the most probable label.
 
@@ -133,13 +219,13 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def output_file(path: Path | None) -> Iterator[IO[bytes]]:
+def output_file(path: str | None) -> Iterator[IO[bytes]]:
     """The file to write to, which appears whole or not at all; standard output without a path."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     else:
-        with written_whole(path) as file:
+        with written_whole_at(path) as file:
             yield file
 
 
@@ -155,40 +241,17 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, float], None]]:
     if not sys.stderr.isatty():
         yield lambda step, share: None
         return
-    from rich.progress import BarColumn, TaskProgressColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    with _progress(BarColumn(), TaskProgressColumn()) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with transient_progress(*columns) as progress:
         task = progress.add_task(unit, total=1.0)
         yield lambda step, share: progress.update(task, description=step, completed=share)
 
 
-@contextmanager
-def counting(pages: Iterable[Any], unit: str, shown: bool) -> Iterator[Iterable[Any]]:
-    """Pass pages through, counted on standard error if that is a terminal that does not show the pages themselves."""
-    if shown or not sys.stderr.isatty():
-        yield pages
-        return
-    from rich.progress import SpinnerColumn
-
-    with _progress(SpinnerColumn()) as progress:
-        task = progress.add_task(unit, total=None)
-
-        def counted() -> Iterator[Any]:
-            for number, page in enumerate(pages, 1):
-                yield page
-                progress.update(task, description=f"{number:,} {unit}")
-
-        yield counted()
-
-
-def _progress(*columns: ProgressColumn) -> Progress:
+def transient_progress(*columns: ProgressColumn) -> Progress:
+    """A progress display on standard error, which leaves nothing behind."""
     from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress
 
-    return Progress(
-        TextColumn("{task.description}"),
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

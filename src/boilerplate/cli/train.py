@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def train(
     boilerplate train my-pages/ -o my.joblib
     boilerplate score scrape.txt --model my.joblib
     """
-    from boilerplate.cli.view import console, scores_table
+    from boilerplate.cli.evaluation_view import scores_table
+    from boilerplate.cli.view import console
     from boilerplate.evaluation import evaluate_pages
     from boilerplate.labels import LABELS
     from boilerplate.model import LineClassifier
@@ -90,7 +92,11 @@ def train(
     manifest = save_model(
         model,
         output,
-        training=training_summary([page for page, weight in zip(pages, weights, strict=True) if weight > 0]),
+        training={
+            **training_summary([page for page, weight in zip(pages, weights, strict=True) if weight > 0]),
+            "unreviewed_weight": unreviewed_weight,
+            "command": training_command(click.get_current_context()),
+        },
         scores=held_out_scores(evaluation),
         cleaning=curve_summary(model.labeller_.cleaning_curve),
         date=date,
@@ -128,14 +134,25 @@ def training_summary(pages: list[AnnotatedPage]) -> dict[str, Any]:
     return {
         "fingerprint": fingerprint(pages),
         "pages": len(pages),
+        "unreviewed_pages": sum(page.extra.get("reviewed") is False for page in pages),
         "sites": len({page.group for page in pages}),
         "lines": {label: lines[label] for label in LABELS},
         "languages": dict(sorted(languages.items(), key=lambda item: (-item[1], item[0]))),
     }
 
 
+def training_command(ctx: click.Context) -> str:
+    """The command line that trains this model, but for what does not change it: file, date, processes."""
+    words = ["boilerplate", "train", *map(str, ctx.params["data"])]
+    for option in ctx.command.params:
+        value = ctx.params[str(option.name)]
+        if option.name not in ("data", "output", "date", "jobs") and value != option.get_default(ctx):
+            words += [option.opts[0], str(value)]
+    return shlex.join(words)
+
+
 def held_out_scores(evaluation: Any) -> dict[str, Any]:
-    """What the manifest says of the scores on held-out sites: the evaluation without its breakdown by site."""
+    """What the manifest says of the scores on held-out sites: the evaluation without what is as long as the data."""
     scores: dict[str, Any] = evaluation.to_dict()
     breakdowns = {name: rows for name, rows in scores["breakdowns"].items() if name != "site"}
     return {**scores, "breakdowns": breakdowns}

@@ -1,26 +1,22 @@
-"""What people see on a terminal: labelled pages, scores, manifests."""
+"""What people see on a terminal: labelled pages, manifests."""
 
 from __future__ import annotations
 
 import io
 import json
-import math
 from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from boilerplate.labels import COLOURS, LABELS
+from boilerplate.labels import COLOURS
 
 if TYPE_CHECKING:
-    from boilerplate.evaluation import BreakdownRow, Evaluation
-    from boilerplate.scoring import ScoredPage, Writer
+    from boilerplate.scoring import ScoredPage
 
 MAX_SHOWN = 400
 """Characters of a line that the coloured view shows; the other formats hold it whole."""
-MAX_ROWS = 20
-"""Rows of a breakdown."""
 
 
 def console() -> Console:
@@ -81,90 +77,26 @@ def _without_controls(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
-def table_writer(out: IO[bytes] | None, min_confidence: float | None) -> Writer:
+class TableWriter:
     """Writes the coloured view, to a file without colours or to standard output."""
-    terminal = console()
 
-    def write(page: ScoredPage) -> None:
-        view = page_view(page, min_confidence)
-        if out is None:
-            terminal.print(view)
+    def __init__(self, out: IO[bytes] | None, min_confidence: float | None) -> None:
+        self._out = out
+        self._min_confidence = min_confidence
+        self._terminal = console()
+
+    def write(self, page: ScoredPage) -> None:
+        """Write one page."""
+        view = page_view(page, self._min_confidence)
+        if self._out is None:
+            self._terminal.print(view)
             return
         buffer = io.StringIO()
         Console(file=buffer, width=120, highlight=False).print(view)
-        out.write(buffer.getvalue().encode("utf-8", "replace"))
+        self._out.write(buffer.getvalue().encode("utf-8", "replace"))
 
-    return write
-
-
-def scores_table(evaluation: Evaluation, title: str) -> Table:
-    """Precision, recall, F1 and support of each label, and the macro-F1 with its interval."""
-    low, high = evaluation.macro_f1_interval
-    table = Table(
-        title=f"{title}: {evaluation.pages:,} pages of {evaluation.sites:,} sites, {evaluation.lines:,} lines",
-        title_justify="left",
-        title_style="bold",
-    )
-    table.add_column("label")
-    for name in ("precision", "recall", "F1", "lines"):
-        table.add_column(name, justify="right")
-    for label, scores in evaluation.labels.items():
-        table.add_row(
-            Text(label, style=COLOURS[label]),
-            _number(scores.precision),
-            _number(scores.recall),
-            _number(scores.f1),
-            f"{scores.support:,}",
-        )
-    table.add_section()
-    interval = "" if math.isnan(low) else f" ({low:.3f} to {high:.3f})"
-    table.add_row("macro-F1 (95 %)", "", "", f"{_number(evaluation.macro_f1)}{interval}", f"{evaluation.lines:,}")
-    table.add_row("lines right", "", "", _number(evaluation.accuracy), "")
-    return table
-
-
-def evaluation_view(evaluation: Evaluation) -> RenderableType:
-    """All of an evaluation: scores, confusion, rates, breakdowns."""
-    parts: list[RenderableType] = [scores_table(evaluation, "Scores"), Text()]
-    confusion = Table(title="Confusion (rows: given, columns: predicted)", title_justify="left", title_style="bold")
-    confusion.add_column("")
-    for label in LABELS:
-        confusion.add_column(label, justify="right", style=COLOURS[label])
-    for label, row in zip(LABELS, evaluation.confusion, strict=True):
-        confusion.add_row(Text(label, style=COLOURS[label]), *(f"{int(count):,}" for count in row))
-    parts += [confusion, Text()]
-    rates = Table(title="Pages and characters", title_justify="left", title_style="bold", show_header=False)
-    rates.add_column("")
-    rates.add_column("", justify="right")
-    rates.add_row("pages without an error", _percent(evaluation.flawless_pages))
-    for how, characters in (("most probable labels", evaluation.characters), ("clean", evaluation.cleaned)):
-        if characters is not None:
-            rates.add_row(f"body characters kept, {how}", _percent(characters.body_kept))
-            rates.add_row(f"other characters removed, {how}", _percent(characters.other_removed))
-    for label, error in (evaluation.calibration_error or {}).items():
-        rates.add_row(f"calibration error, {label}", _number(error))
-    parts.append(rates)
-    for name, rows in evaluation.breakdowns.items():
-        if len(rows) > 1:
-            parts += [Text(), _breakdown_table(name, rows)]
-    return Group(*parts)
-
-
-def _breakdown_table(name: str, rows: list[BreakdownRow]) -> Table:
-    more = f", the {MAX_ROWS} with most lines of {len(rows)}" if len(rows) > MAX_ROWS else ""
-    table = Table(title=f"By {name}{more}", title_justify="left", title_style="bold")
-    table.add_column(name, overflow="fold", min_width=16)
-    for column in ("pages", "lines", "macro-F1", *LABELS):
-        table.add_column(column, justify="right")
-    for row in rows[:MAX_ROWS]:
-        table.add_row(
-            printable(row.key) or "not given",
-            f"{row.pages:,}",
-            f"{row.lines:,}",
-            _number(row.macro_f1),
-            *(_number(row.f1[label]) for label in LABELS),
-        )
-    return table
+    def close(self) -> None:
+        """Nothing is left to be written."""
 
 
 def manifest_table(manifest: dict[str, Any]) -> Table:
@@ -203,11 +135,3 @@ def _entry(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1%}"

@@ -49,6 +49,15 @@ class Layout:
         """Number of pages in the batch."""
         return len(self.page_starts) - 1
 
+    def without_empty_pages(self) -> Layout:
+        """The layout of the pages that have lines."""
+        filled = np.diff(self.page_starts) > 0
+        if filled.all():
+            return self
+        return Layout(
+            np.concatenate([self.page_starts[:-1][filled], self.page_starts[-1:]]), (np.cumsum(filled) - 1)[self.page]
+        )
+
 
 class Counts(NamedTuple):
     """What each line's viewed characters are."""

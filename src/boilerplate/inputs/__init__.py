@@ -1,0 +1,28 @@
+"""Inputs: which files to read, which format they have, and the pages in them.
+
+`list_sources` makes files of paths, patterns, folders and URLs, `split` cuts large ones into shards, `read_shard` gives
+the pages of a shard. There is a module for each format; `docs/formats.md` describes them.
+"""
+
+from __future__ import annotations
+
+from boilerplate.inputs.records import MAX_RECORD_BYTES, ReadOptions, Reject, Scrape
+from boilerplate.inputs.shards import Shard, copied, read_shard, split
+from boilerplate.inputs.sniff import FORMATS, Format
+from boilerplate.inputs.sources import STDIN, Source, list_sources
+
+__all__ = [
+    "FORMATS",
+    "MAX_RECORD_BYTES",
+    "STDIN",
+    "Format",
+    "ReadOptions",
+    "Reject",
+    "Scrape",
+    "Shard",
+    "Source",
+    "copied",
+    "list_sources",
+    "read_shard",
+    "split",
+]

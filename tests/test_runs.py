@@ -1,0 +1,515 @@
+"""Scoring on several cores and in run directories: order, resuming, refusals, rejects, locks."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from commands import COMMAND, Outcome, files_of_run, on_terminal, run, run_alone, wait_for
+from filelock import FileLock
+from fsspec import AbstractFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boilerplate.corpus import AnnotatedPage
+from boilerplate.errors import InputError
+from boilerplate.inputs import ReadOptions, Reject, Scrape, Shard, list_sources, read_shard
+from boilerplate.runs import joining, parts
+from boilerplate.runs.execute import execute
+from boilerplate.runs.parts import cut, cut_finely
+
+ROOT = Path(__file__).parents[1]
+BAD_ROWS = (b'{"text": "cut off', b'{"id": "no text"}')
+SHARD = ("--shard-size", "20kB")
+
+
+def row(page: AnnotatedPage) -> bytes:
+    return json.dumps({"id": page.id, "site": page.site, "text": page.text}).encode() + b"\n"
+
+
+@pytest.fixture(scope="module")
+def rows(data_pages: list[AnnotatedPage]) -> list[bytes]:
+    """Records of some pages."""
+    return [row(page) for page in data_pages[:24]]
+
+
+@pytest.fixture(scope="module")
+def records(rows: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """JSON Lines of many shards."""
+    path = tmp_path_factory.mktemp("records") / "records.jsonl"
+    path.write_bytes(b"".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(records: Path) -> bytes:
+    """What one process makes of them."""
+    done = run("score", records, "--format", "jsonl")
+    assert done.code == 0
+    return done.raw
+
+
+@pytest.fixture(scope="module")
+def undisturbed(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("runs") / "undisturbed"
+    done = run("score", records, "--run-dir", folder, *SHARD, "-j", "2")
+    assert done.code == 0, done.errors
+    return folder
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts so small that a small input has many."""
+    monkeypatch.setattr(joining, "PART_BYTES", 20_000)
+
+
+def output(folder: Path) -> bytes:
+    """All outputs of a run directory together."""
+    return b"".join(path.read_bytes() for path in sorted((folder / "output").iterdir()))
+
+
+class TestParts:
+    @given(st.lists(st.integers(0, 400), max_size=12), st.integers(1, 500))
+    def test_every_record_is_in_one_part(
+        self, tmp_path_factory: pytest.TempPathFactory, sizes: list[int], target: int
+    ) -> None:
+        folder = tmp_path_factory.mktemp("parts")
+        texts = []
+        for number, size in enumerate(sizes):
+            texts.append(f"{number} " + "x" * size)
+            suffix = ".txt" if number % 2 else ".jsonl"
+            content = texts[-1] if number % 2 else json.dumps({"text": texts[-1]}) + "\n"
+            (folder / f"{number:02}{suffix}").write_text(content)
+        sources = list_sources([str(folder)]) if sizes else []
+        coarse = cut(sources, target)
+        fine = list(cut_finely(sources, target, ReadOptions()))
+        for some in (coarse, fine):
+            assert [part.number for part in some] == list(range(len(some)))
+            read = [record for part in some for record in part.read(ReadOptions(), forgiving=False)]
+            assert [record.text for record in read if isinstance(record, Scrape)] == texts
+        assert sum(part.size for part in coarse) == sum(source.size or 0 for source in sources)
+
+    def test_large_files_are_cut_and_small_ones_put_together(self, records: Path, tmp_path: Path) -> None:
+        for number in range(50):
+            (tmp_path / f"{number:02}.txt").write_text("x" * 1000)
+        assert len(cut(list_sources([str(tmp_path)]), 10_000)) == 5
+        of_records = cut(list_sources([str(records)]), 20_000)
+        assert len(of_records) > 3
+        assert all(len(part.shards) == 1 for part in of_records)
+
+    def test_what_cannot_be_cut_is_handed_out_in_records(self, rows: list[bytes], tmp_path: Path) -> None:
+        path = tmp_path / "packed.jsonl.gz"
+        path.write_bytes(gzip.compress(b"".join(rows)))
+        lots = list(cut_finely(list_sources([str(path)]), 5_000, ReadOptions()))
+        assert len(lots) > 3
+        assert all(part.records and not part.shards for part in lots)
+        assert sum(part.size for part in lots) == path.stat().st_size
+
+
+class TestCores:
+    @pytest.mark.usefixtures("small_parts")
+    @pytest.mark.parametrize("options", [(), ("--format", "text"), ("--format", "csv"), ("--format", "annotated")])
+    def test_output_is_the_same_as_of_one_process(self, records: Path, tmp_path: Path, options: tuple[str]) -> None:
+        one, two = (run("score", records, *options, "-o", tmp_path / f"out-{jobs}", "-j", jobs) for jobs in ("1", "2"))
+        assert (one.code, two.code) == (0, 0), two.errors
+        assert (tmp_path / "out-1").read_bytes() == (tmp_path / "out-2").read_bytes()
+
+    @pytest.mark.usefixtures("small_parts")
+    def test_standard_input_and_compressed_files(self, records: Path, expected: bytes, tmp_path: Path) -> None:
+        packed = tmp_path / "records.jsonl.gz"
+        packed.write_bytes(gzip.compress(records.read_bytes()))
+        for done in (run("score", "-", "-j", "2", stdin=records.read_bytes()), run("score", packed, "-j", "2")):
+            assert done.code == 0, done.errors
+            pages, wanted = (list(map(json.loads, raw.splitlines())) for raw in (done.raw, expected))
+            assert [page | {"path": None} for page in pages] == [page | {"path": None} for page in wanted]
+
+    @pytest.mark.usefixtures("small_parts")
+    def test_what_cannot_be_read_is_shown_as_by_one_process(self, rows: list[bytes], tmp_path: Path) -> None:
+        path = tmp_path / "records.jsonl"
+        path.write_bytes(b"".join([rows[0], BAD_ROWS[0], b"\n", *rows[1:9], BAD_ROWS[1], b"\n"]))
+        one, two = (run("score", path, tmp_path / "missing.txt", "-j", jobs) for jobs in ("1", "2"))
+        assert one.code == two.code == 2
+        assert one.errors == two.errors
+        assert "9 pages scored, 3 could not be read" in two.errors
+        assert one.raw == two.raw
+
+    def test_no_processes_make_no_sense(self, records: Path) -> None:
+        done = run("score", records, "-j", "0")
+        assert done.code == 2
+        assert "-1" in done.errors
+
+    def test_clean_takes_several_cores(self, records: Path) -> None:
+        assert run("clean", records, "-j", "2").raw == run("clean", records).raw
+
+
+class TestExecute:
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_a_task_that_cannot_be_drawn_is_an_error(self, jobs: int) -> None:
+        def tasks() -> Iterator[int]:
+            yield from range(20)
+            raise ValueError("no more")
+
+        done = []
+        with pytest.raises(ValueError, match="no more"):
+            done.extend(execute(abs, tasks(), jobs=jobs, ordered=True))
+
+    def test_results_do_not_pile_up_behind_a_reader(self) -> None:
+        drawn = []
+
+        def tasks() -> Iterator[float]:
+            for number in range(80):
+                drawn.append(number)
+                yield 0.02
+
+        with closing(execute(time.sleep, tasks(), jobs=2, ordered=True)) as results:
+            next(results)
+            time.sleep(0.6)  # in which the workers could do sixty
+            ahead = len(drawn)
+            assert len(list(results)) == 79
+        assert ahead < 20
+        assert len(drawn) == 80
+
+
+class TestRejects:
+    @pytest.fixture
+    def broken(self, rows: list[bytes], tmp_path: Path) -> Path:
+        path = tmp_path / "records.jsonl"
+        path.write_bytes(b"".join([rows[0], BAD_ROWS[0], b"\n", *rows[1:9], BAD_ROWS[1], b"\n"]))
+        return path
+
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_a_file_for_them_makes_them_no_error(self, broken: Path, tmp_path: Path, jobs: str) -> None:
+        done = run("score", broken, "--rejects", tmp_path / "rejects.jsonl", "-o", tmp_path / "out.jsonl", "-j", jobs)
+        assert done.code == 0
+        assert done.complaints == [
+            f"boilerplate: 9 pages scored, 2 could not be read (see {tmp_path / 'rejects.jsonl'})"
+        ]
+        found = [json.loads(raw) for raw in (tmp_path / "rejects.jsonl").read_text().splitlines()]
+        assert [(entry["path"], entry["row"]) for entry in found] == [(str(broken), 2), (str(broken), 11)]
+        assert "bad JSON" in found[0]["reason"]
+        assert "--text-field" in found[1]["reason"]
+
+    def test_an_input_that_is_not_there_is_an_error_all_the_same(self, broken: Path, tmp_path: Path) -> None:
+        done = run("score", broken, tmp_path / "missing.txt", "--rejects", tmp_path / "rejects.jsonl")
+        assert done.code == 2
+        assert f"{tmp_path / 'missing.txt'}: no such file" in done.errors
+
+    @pytest.mark.parametrize("options", [(), ("-j", "2"), ("--run-dir", "run")])
+    def test_strict_stops_at_the_first(
+        self, broken: Path, tmp_path: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        target = () if "--run-dir" in options else ("-o", "out.jsonl")
+        done = run("score", broken, "--strict", *options, *target)
+        assert done.code == 2
+        assert len(done.complaints) == 1
+        assert done.complaints[0].startswith(f"boilerplate: {broken}:2: bad JSON")
+        assert not Path("out.jsonl").exists()
+        assert not Path("run/output/shard-000000.jsonl").exists()
+
+
+class TestRunDirectory:
+    def test_outputs_in_order_are_what_one_process_makes(self, undisturbed: Path, expected: bytes) -> None:
+        assert output(undisturbed) == expected
+        assert len(list((undisturbed / "output").iterdir())) > 3
+
+    def test_manifest_and_summary(self, undisturbed: Path, records: Path, expected: bytes) -> None:
+        manifest = json.loads((undisturbed / "manifest.json").read_text())
+        assert manifest["inputs"][0]["path"] == str(records)
+        assert manifest["inputs"][0]["size"] == records.stat().st_size
+        assert manifest["inputs"][0]["mtime"] == records.stat().st_mtime
+        assert manifest["options"]["text_field"] == "text"
+        assert len(manifest["shards"]) == len(list((undisturbed / "output").iterdir()))
+        pages = [json.loads(raw) for raw in expected.splitlines()]
+        summary = json.loads((undisturbed / "summary.json").read_text())
+        assert summary["pages"] == len(pages)
+        assert sum(summary["labels"].values()) == sum(page["quality"]["lines"] for page in pages)
+
+    def test_rejects_are_kept_and_counted_and_no_error(self, rows: list[bytes], tmp_path: Path) -> None:
+        path = tmp_path / "records.jsonl"
+        path.write_bytes(b"".join([*rows[:8], BAD_ROWS[0], b"\n", *rows[8:10]]))
+        done = run("score", path, "--run-dir", tmp_path / "run", *SHARD)
+        assert done.code == 0
+        assert "10 pages" in done.errors
+        assert "1 records could not be read" in done.errors
+        rejects = list((tmp_path / "run" / "rejects").iterdir())
+        assert [json.loads(file.read_text())["row"] for file in rejects] == [9]
+
+    def test_an_existing_run_is_not_touched_without_resume(self, undisturbed: Path, records: Path) -> None:
+        before = files_of_run(undisturbed)
+        done = run("score", records, "--run-dir", undisturbed, *SHARD)
+        assert done.code == 2
+        assert "--resume" in done.errors
+        assert files_of_run(undisturbed) == before
+
+    def test_a_finished_run_can_be_resumed(self, undisturbed: Path, records: Path) -> None:
+        before = files_of_run(undisturbed)
+        done = run("score", records, "--run-dir", undisturbed, *SHARD, "--resume")
+        assert done.code == 0
+        assert files_of_run(undisturbed) == before
+
+    def test_lost_and_damaged_outputs_are_made_again(self, undisturbed: Path, records: Path) -> None:
+        before = files_of_run(undisturbed)
+        names = sorted(name for name in before if name.startswith("output/"))
+        (undisturbed / names[0]).unlink()
+        (undisturbed / names[1]).write_bytes(before[names[1]][:-10])
+        (undisturbed / "output" / ".shard-000002.jsonl.abc.part").write_bytes(b"half")
+        assert run("score", records, "--run-dir", undisturbed, *SHARD, "--resume").code == 0
+        assert files_of_run(undisturbed) == before
+        assert not list(undisturbed.rglob("*.part"))
+
+    def test_a_file_that_fails_leaves_its_shard_undone(
+        self, rows: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        paths = [tmp_path / f"{number}.jsonl" for number in range(3)]
+        for number, path in enumerate(paths):
+            path.write_bytes(b"".join(rows[4 * number : 4 * number + 4]))
+
+        def read(shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+            yield from islice(read_shard(shard, options), 2)
+            if shard.source.path == str(paths[1]):
+                raise InputError(paths[1], "the network is down")
+            yield from islice(read_shard(shard, options), 2, None)
+
+        largest = max(path.stat().st_size for path in paths)
+        command = ("score", *paths, "--run-dir", tmp_path / "run", "--shard-size", str(largest))
+        with monkeypatch.context() as patch:
+            patch.setattr(parts, "read_shard", read)
+            done = run(*command)
+        assert done.code == 2
+        assert len(done.complaints) == 1
+        for words in ("1 of 3 shards not done", f"{paths[1]}: the network is down", "--resume"):
+            assert words in done.errors
+        assert sorted(path.stem for path in (tmp_path / "run" / "output").iterdir()) == ["shard-000000", "shard-000002"]
+        assert not (tmp_path / "run" / "summary.json").exists()
+        assert run(*command, "--resume").code == 0
+        assert output(tmp_path / "run") == run("score", *paths).raw
+
+    def test_a_folder_with_other_files_is_refused(self, records: Path, tmp_path: Path) -> None:
+        (tmp_path / "letter.txt").write_text("Dear")
+        done = run("score", records, "--run-dir", tmp_path, "--resume")
+        assert done.code == 2
+        assert "holds other files" in done.errors
+
+    def test_standard_input_cannot_be_read_again(self, tmp_path: Path) -> None:
+        done = run("score", "-", "--run-dir", tmp_path / "run", stdin=b"text")
+        assert done.code == 2
+        assert "read again" in done.errors
+
+    def test_two_runs_at_a_time_are_refused(self, records: Path, tmp_path: Path) -> None:
+        with FileLock(tmp_path / "lock"):
+            done = run_alone("score", records, "--run-dir", tmp_path, "--resume")
+        assert done.code == 2
+        assert done.complaints == [
+            f"boilerplate: {tmp_path}: another run is at work in this folder; wait until it ends"
+        ]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (("--resume",), "--resume needs --run-dir"),
+            (("--dask", "tcp://localhost:1"), "--dask needs --run-dir"),
+            (("--run-dir", "run", "-o", "out.jsonl"), "exclude each other"),
+            (("--run-dir", "run", "--rejects", "r.jsonl"), "exclude each other"),
+            (("--run-dir", "run", "--format", "table"), "any --format but table"),
+            (("--run-dir", "run", "--shard-size", "many"), "no size such as"),
+        ],
+    )
+    def test_options_that_make_no_sense(
+        self, records: Path, options: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        done = run("score", records, *options)
+        assert done.code == 2
+        assert message in done.errors
+        assert not list(tmp_path.iterdir())
+
+
+class TestWhatChanged:
+    @pytest.fixture
+    def begun(self, rows: list[bytes], tmp_path: Path) -> Callable[..., Outcome]:
+        """A run; what is given resumes it with other options."""
+        path = tmp_path / "records.jsonl"
+        path.write_bytes(b"".join(rows[:4]))
+        command = ("score", tmp_path / "*.jsonl", "--run-dir", tmp_path / "run")
+        assert run(*command).code == 0
+
+        def resume(*options: str | Path) -> Outcome:
+            return run(*command, "--resume", *options)
+
+        return resume
+
+    @staticmethod
+    def refused(done: Outcome, *words: str) -> bool:
+        assert done.code == 2
+        assert len(done.complaints) == 1
+        return all(word in done.errors for word in ("cannot go on", *words))
+
+    def test_nothing(self, begun: Callable[..., Outcome]) -> None:
+        assert begun().code == 0
+        assert begun("-j", "2").code == 0
+
+    def test_an_input(self, begun: Callable[..., Outcome], tmp_path: Path, rows: list[bytes]) -> None:
+        path = tmp_path / "records.jsonl"
+        stat = path.stat()
+        os.utime(path, (stat.st_atime, stat.st_mtime + 10))
+        assert self.refused(begun(), f"{path} has changed")
+        os.utime(path, (stat.st_atime, stat.st_mtime))
+        (tmp_path / "more.jsonl").write_bytes(rows[5])
+        assert self.refused(begun(), "new input", "more.jsonl")
+        (tmp_path / "more.jsonl").unlink()
+        path.rename(tmp_path / "renamed.jsonl")
+        assert self.refused(begun(), f"{path} is missing")
+
+    def test_an_option(self, begun: Callable[..., Outcome]) -> None:
+        assert self.refused(begun("--min-confidence", "0.5"), "--min-confidence has changed", "not given", "0.5")
+        assert self.refused(begun("--format", "csv"), "--format has changed")
+        assert self.refused(begun("--shard-size", "1MB"), "--shard-size has changed")
+
+    def test_the_model(self, begun: Callable[..., Outcome], model: Any, tmp_path: Path) -> None:
+        from boilerplate.persistence import save_model
+
+        save_model(model, tmp_path / "other.joblib")
+        assert self.refused(begun("--model", tmp_path / "other.joblib"), "the model has changed")
+
+    def test_the_version(self, begun: Callable[..., Outcome], tmp_path: Path) -> None:
+        manifest = tmp_path / "run" / "manifest.json"
+        content = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps(content | {"boilerplate": "0.0.1"}))
+        assert self.refused(begun(), "boilerplate 0.0.1")
+
+    @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": "other"}'])
+    def test_a_manifest_that_is_none(self, begun: Callable[..., Outcome], tmp_path: Path, damage: str) -> None:
+        (tmp_path / "run" / "manifest.json").write_text(damage)
+        done = begun()
+        assert done.code == 2
+        assert "manifest.json: no manifest of a run" in done.errors
+
+
+class TestObjectStore:
+    """A run directory behind a URL."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[AbstractFileSystem]:
+        """The folder ``memory://runs``."""
+        system = fsspec.filesystem("memory")
+        yield system
+        system.rm("/runs", recursive=True)
+
+    def test_a_run_is_made_and_gone_on_with(
+        self, store: AbstractFileSystem, records: Path, expected: bytes, tmp_path: Path
+    ) -> None:
+        command = ("score", records, "--run-dir", "memory://runs/one", *SHARD)
+        assert run(*command).code == 0
+        names = sorted(store.ls("/runs/one/output", detail=False))
+        assert b"".join(store.cat_file(name) for name in names) == expected
+        assert not store.exists("/runs/one/lock")
+        store.rm(names[1])
+        assert "--resume" in run(*command).errors
+        assert run(*command, "--resume").code == 0
+        assert b"".join(store.cat_file(name) for name in names) == expected
+
+    def test_a_run_elsewhere_keeps_others_out(self, store: AbstractFileSystem, records: Path) -> None:
+        store.pipe_file("/runs/one/lock", json.dumps({"host": "elsewhere", "pid": os.getpid()}).encode())
+        done = run("score", records, "--run-dir", "memory://runs/one")
+        assert done.code == 2
+        assert "on elsewhere" in done.errors
+        assert "remove memory://runs/one/lock" in done.errors
+        assert store.ls("/runs/one", detail=False) == ["/runs/one/lock"]
+
+    def test_the_lock_of_a_dead_run_on_this_machine_does_not(self, store: AbstractFileSystem, records: Path) -> None:
+        with subprocess.Popen([sys.executable, "-c", ""]) as process:
+            pass
+        store.pipe_file("/runs/one/lock", json.dumps({"host": platform.node(), "pid": process.pid}).encode())
+        assert run("score", records, "--run-dir", "memory://runs/one").code == 0
+        assert not store.exists("/runs/one/lock")
+
+    def test_that_of_a_living_one_does(self, store: AbstractFileSystem, records: Path) -> None:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+            store.pipe_file("/runs/one/lock", json.dumps({"host": platform.node(), "pid": process.pid}).encode())
+            done = run("score", records, "--run-dir", "memory://runs/one")
+            process.communicate(b"\n")
+        assert done.code == 2
+        assert f"process {process.pid}" in done.errors
+
+
+class TestKilled:
+    @pytest.fixture
+    def many(self, records: Path, tmp_path: Path) -> Path:
+        """Enough for some seconds."""
+        path = tmp_path / "many.jsonl"
+        path.write_bytes(records.read_bytes() * 40)
+        return path
+
+    def test_runs_that_are_killed_end_as_undisturbed_ones(self) -> None:
+        command = [sys.executable, ROOT / "benchmarks" / "crash.py", "--kills", "3", "--size", "0.3", "--seed", "5"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "nothing lost, nothing twice" in done.stdout
+
+    def test_workers_end_with_a_parent_that_is_killed(self, many: Path, tmp_path: Path) -> None:
+        process = begin(many, tmp_path / "run")
+        wait_for(lambda: list((tmp_path / "run" / "done").glob("*.json")))
+        workers = workers_of(process.pid)
+        process.kill()
+        assert len(workers) == 2
+        process.wait()
+        assert wait_for(lambda: not any(map(is_alive, workers)))
+
+    def test_a_worker_that_is_killed_ends_the_run_which_can_go_on(self, many: Path, tmp_path: Path) -> None:
+        process = begin(many, tmp_path / "run")
+        wait_for(lambda: list((tmp_path / "run" / "done").glob("*.json")))
+        os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert "a worker process was killed" in errors.decode()
+        assert len(errors.splitlines()) == 1
+        assert run("score", many, "--run-dir", tmp_path / "run", *SHARD, "--resume").code == 0
+        assert output(tmp_path / "run") == run("score", many).raw
+
+    @pytest.mark.parametrize("target", ["-o", "--run-dir"])
+    def test_ctrl_c_leaves_nothing_half_done(self, many: Path, tmp_path: Path, target: str) -> None:
+        options = SHARD if target == "--run-dir" else ()
+        shown = on_terminal("score", many, target, tmp_path / "out", "-j", "2", *options, interrupt_at=" pages")
+        assert shown.code == 130
+        assert shown.plain.rstrip().endswith("boilerplate: interrupted")
+        assert "Traceback" not in shown.plain
+        assert not list(tmp_path.rglob("*.part"))
+        assert target == "--run-dir" or not (tmp_path / "out").exists()
+
+
+def begin(records: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """A run in a process of its own, with two workers."""
+    return subprocess.Popen(
+        [*COMMAND, "score", str(records), "--run-dir", str(folder), *SHARD, "-j", "2"], stderr=subprocess.PIPE
+    )
+
+
+def workers_of(parent: int) -> list[int]:
+    """Worker processes of a run."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(None, 2) for line in listed.splitlines()[1:])
+    return [int(pid) for pid, ppid, command in rows if int(ppid) == parent and "LokyProcess" in command]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
