@@ -25,7 +25,7 @@ CLIP: Final = 6.0
 STEP_SIZE: Final = 2e-3
 BATCH_LINES: Final = 1500
 """Lines of a training step: some forty scraped articles."""
-MIN_STEPS: Final = 1500
+MIN_STEPS: Final = 800
 """Few pages get more passes, up to about as many steps."""
 
 LIGHT_SHARE: Final = 0.25
