@@ -230,13 +230,14 @@ class TestReport:
         }
         assert pairs <= set(document.values("id"))
 
-    def test_title_note_and_warning(self, lines: PredictedLines) -> None:
-        text = Document(report(lines, title="Ours", note="Read by two people.", data=["data/pages"])).text
+    def test_title_note_and_warning(self, lines: PredictedLines, document: Document) -> None:
+        options = {"title": "Ours", "note": "Read by two people.", "data": ["data/pages"]}
+        text = Document(report(lines, model={"trained_on_these_pages": True}, **options)).text
         assert text.startswith("Ours")
         assert "Read by two people." in text
-        assert "data/pages" in text
-        assert "these very pages" not in text
-        assert "these very pages" in Document(report(lines, model={"trained_on_these_pages": True})).text
+        assert "from data/pages" in text
+        assert "trained on these very pages" in text
+        assert "these very pages" not in document.text
 
     def test_probabilities_are_needed(self, lines: PredictedLines) -> None:
         bare = predicted_lines(lines.pages, [page.labels for page in lines.pages])
