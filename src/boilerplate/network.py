@@ -229,10 +229,7 @@ def _product_around(
     hidden: NDArray[np.float32], layout: Layout, distance: int, weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """``_around(...) @ weights`` without its copies: first multiplied, then shifted."""
-    n_hidden = hidden.shape[1]
-    # The weights for the line before, itself, and the line after, side by side.
-    parts = product(hidden, np.concatenate(np.split(weights, 3), axis=1))
-    before, own, after = (parts[:, start : start + n_hidden] for start in range(0, 3 * n_hidden, n_hidden))
+    before, own, after = (product(hidden, part) for part in weights.reshape(3, hidden.shape[1], -1))
     # What would be carried over a page's end.
     ends = np.flatnonzero(layout.page[distance:] != layout.page[:-distance])
     before[ends] = 0

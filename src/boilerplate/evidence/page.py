@@ -22,7 +22,7 @@ FIXED_POINT: Final = 1 << 20
 not depend on the pages that share its batch."""
 
 
-def shifted(values: NDArray, lines: Layout, offset: int, fill: float = 0.0) -> NDArray:
+def shifted(values: NDArray, lines: Layout, offset: int, fill: float | NDArray = 0.0) -> NDArray:
     """The value of the line `offset` lines further on the same page; `fill` beyond the page's ends.
 
     Parameters
@@ -30,7 +30,8 @@ def shifted(values: NDArray, lines: Layout, offset: int, fill: float = 0.0) -> N
     values : array of shape (n_lines, ...)
     lines : Layout
     offset : int
-    fill : float
+    fill : float or array
+        One value, or one for each column.
 
     Returns
     -------
@@ -122,11 +123,11 @@ def position_evidence(lines: Lines) -> tuple[NDArray[np.float32], list[str]]:
         "is_paragraph": paragraph,
         "finished": finished,
     }
-    log_length = np.log1p(length)
+    own = np.stack([np.log1p(length), finished, lines.marker > 0], axis=1)
     for offset in OFFSETS:
-        features[f"length_at_{offset:+d}"] = shifted(log_length, lines, offset, -1.0)
-        features[f"finished_at_{offset:+d}"] = shifted(finished.astype(np.float64), lines, offset)
-        features[f"marker_at_{offset:+d}"] = shifted((lines.marker > 0).astype(np.float64), lines, offset)
+        found = shifted(own, lines, offset, np.array([-1.0, 0.0, 0.0]))
+        for name, column in zip(("length", "finished", "marker"), found.T, strict=True):
+            features[f"{name}_at_{offset:+d}"] = column
     for offset in (-1, 1):
         features[f"same_indent_at_{offset:+d}"] = (
             shifted(lines.indent.astype(np.float64), lines, offset, -1) == lines.indent
