@@ -459,6 +459,8 @@ class TestParquet:
         path.write_bytes(raw)
         [complaint] = complaints(path)
         assert complaint.startswith(": no Parquet that can be read (")
+        [source] = list_sources([str(path)])
+        assert split(source, 1) == [Shard(source, size=len(raw))]
 
     def test_from_standard_input(self, tmp_path: Path) -> None:
         path = tmp_path / "a.parquet"
@@ -617,6 +619,24 @@ class TestWarc:
         assert complaints(self.write(tmp_path, b"rubbish" * 20)) == [
             ":1: 140 bytes at the end of the file are no WARC record"
         ]
+
+    def test_records_that_should_be_pages_and_are_none(self, tmp_path: Path) -> None:
+        plain = {"uri": "https://a.example/", "warc_content_type": "text/plain"}
+        answer = {"uri": "https://a.example/", "warc_content_type": "application/http; msgtype=response"}
+        raw = warc(
+            ("conversion", {**plain, "payload": io.BytesIO(b"Caf\xe9")}),
+            ("response", {**answer, "payload": io.BytesIO(b"HTTP/1.0 299 Odd\r\n\r\nbody")}),
+            ("https://a.example/", b"<p>Good"),
+        ).replace(b"HTTP/1.0 299", b"XXXX/1.0 299")
+        lengthless = raw.replace(b"Content-Length: 4\r\n", b"X-Nothing: 4\r\n")
+        for content, first in (
+            (raw, "not UTF-8 (byte 4 of the text)"),
+            (lengthless, "no length in the headers of this"),
+        ):
+            path = self.write(tmp_path, content)
+            assert [item.text for item in items(path) if isinstance(item, Scrape)] == ["Good\n"]
+            assert complaints(path)[0].startswith(f":2: {first}")
+            assert ":3: no HTTP response in this record" in complaints(path)
 
     @pytest.mark.parametrize("zipped", [False, True])
     @pytest.mark.parametrize("cut", [3, 60, 250])

@@ -75,11 +75,6 @@ class Reject:
         """The same as an error."""
         return InputError(self.path, self.reason, self.row)
 
-    @property
-    def location(self) -> str:
-        """File and row."""
-        return self.path if self.row is None else f"{self.path}:{self.row}"
-
 
 def excerpt(raw: bytes) -> str:
     """The beginning of a record, for people."""
