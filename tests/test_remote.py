@@ -190,6 +190,16 @@ class TestWeb:
         outcome = run("score", f"{url}/none.txt")
         assert (outcome.code, outcome.complaints[0]) == (2, f"boilerplate: {url}/none.txt: no such file or folder")
 
+    def test_whole_files_only_though_nothing_said_so(
+        self, web: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url, folder = web
+        monkeypatch.setattr(Plain, "end_headers", http.server.SimpleHTTPRequestHandler.end_headers)
+        monkeypatch.setattr("boilerplate.storage._BLOCK_BYTES", 1 << 16)
+        (folder / "rows.jsonl").write_bytes(ROWS * (1 + (1 << 20) // len(ROWS)))
+        with pytest.raises(InputError, match="the server gives whole files only; fetch it first"):
+            texts(f"{url}/rows.jsonl")
+
     def test_nobody_at_home(self) -> None:
         outcome = run("score", "http://127.0.0.1:9/a.txt")
         assert outcome.code == 2

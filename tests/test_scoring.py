@@ -329,9 +329,8 @@ class TestRecord:
 
     @pytest.mark.parametrize(("threshold", "uncertain"), [(0.70003, False), (0.70004, False), (0.70005, True)])
     def test_uncertain_is_decided_before_rounding(self, threshold: float, uncertain: bool) -> None:
-        assert [line["uncertain"] for line in page_record(scored("One"), WriteOptions(threshold))["lines"]] == [
-            uncertain
-        ]
+        [line] = page_record(scored("One"), WriteOptions(threshold))["lines"]
+        assert line["uncertain"] == uncertain
 
     def test_other_fields_stand_first_and_give_way(self) -> None:
         fields = {"n": 1, "quality": "good", "lines": 3, "path": "old", "id": 9, "labels": ["promo"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import tempfile
@@ -77,7 +78,7 @@ def open_to_read(path: str) -> IO[bytes]:
     with errors_of(path):
         file = system.open(inner, "rb", block_size=_BLOCK_BYTES)
     # Files of fsspec read short, and have no ``readline`` with a limit.
-    return cast("IO[bytes]", io.BufferedReader(file, 1 << 16))
+    return cast("IO[bytes]", io.BufferedReader(_Fetched(file, path), 1 << 16))
 
 
 def rewound(head: bytes, file: IO[bytes]) -> IO[bytes]:
@@ -94,6 +95,44 @@ def rewound(head: bytes, file: IO[bytes]) -> IO[bytes]:
     binary file
     """
     return cast("IO[bytes]", io.BufferedReader(_Joined(head, file), 1 << 16))
+
+
+class _Fetched(io.RawIOBase):
+    """A file behind a URL: whatever goes wrong while it is read is an error of the system."""
+
+    def __init__(self, file: Any, url: str) -> None:
+        self._file = file
+        self._url = url
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._file.seekable())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            part = self._file.read(len(buffer))
+        except OSError:
+            raise
+        except Exception as error:
+            reason = _first_row(error)
+            if "range requests" in reason:
+                reason = "the server gives whole files only; fetch it first (curl URL | boilerplate score)"
+            raise OSError(errno.EIO, reason, self._url) from error
+        buffer[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 class _Joined(io.RawIOBase):

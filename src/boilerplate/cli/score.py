@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -34,8 +35,8 @@ from boilerplate.cli.common import (
 from boilerplate.outputs import OUTPUT_FORMATS
 
 if TYPE_CHECKING:
-    from boilerplate.inputs import Format
-    from boilerplate.outputs import Layout, OutputFormat, Writer
+    from boilerplate.inputs import Format, ReadOptions, Source
+    from boilerplate.outputs import Layout, OutputFormat, WriteOptions, Writer
 
 FORMATS = ("table", *OUTPUT_FORMATS)
 ROW_FORMATS = ("jsonl", "csv", "parquet")
@@ -136,7 +137,6 @@ def score(
     from boilerplate.cli.runs import rejects_to, score_here, score_in_folder, score_on_cores, sources_of_run
     from boilerplate.inputs import ReadOptions, copied, list_sources
     from boilerplate.outputs import WriteOptions, open_writer, output_format_of_name
-    from boilerplate.outputs.columns import needs_columns, plan_columns
 
     on_terminal = output is None and run_dir is None and sys.stdout.isatty()
     if format_ is None:
@@ -165,7 +165,7 @@ def score(
             model_file(model_path),
             cast("OutputFormat", format_),
             reading,
-            replace(writing, columns=plan_columns(sources, reading, format_, writing)),
+            _with_columns(writing, format_, sources, reading),
             options={name.rstrip("_"): value for name, value in ctx.params.items() if name not in NOT_OF_OUTPUT},
             shard_bytes=shard_size or ByteSize().convert(DEFAULT_SHARD_SIZE, None, ctx),
             resume=resume,
@@ -185,9 +185,9 @@ def score(
     with ExitStack() as stack:
         rejected = stack.enter_context(rejects_to(rejects, strict))
         sources = listed(inputs or ("-",), complain=rejected.missing)
-        if needs_columns(format_, writing):
+        if writing.needs_columns(format_):
             sources = stack.enter_context(copied(sources, reading))
-            writing = replace(writing, columns=plan_columns(sources, reading, format_, writing))
+            writing = _with_columns(writing, format_, sources, reading)
         out = stack.enter_context(output_file(output))
         if jobs == 1 or format_ == "table":
             tally = score_here(sources, model, reading, writer(out), writing.wants, rejected, bar_hidden=on_terminal)
@@ -208,6 +208,15 @@ def score(
     if min_quality is not None:
         click.echo(f"boilerplate: {tally.dropped:,} of {tally.pages:,} pages left out for their quality", err=True)
     rejected.conclude(tally)
+
+
+def _with_columns(writing: WriteOptions, format_: str, sources: Sequence[Source], reading: ReadOptions) -> WriteOptions:
+    """The same options, with columns for the input's fields where the format needs them."""
+    if not writing.needs_columns(format_):
+        return writing
+    from boilerplate.outputs.columns import plan_columns
+
+    return replace(writing, columns=plan_columns(sources, reading, format_, writing))
 
 
 def _layout(format_: str, per_line: bool, no_lines: bool, clean_field: str | None) -> Layout:

@@ -52,11 +52,6 @@ class Columns:
         return {name: fields[name] for name in fields if name not in known}
 
 
-def needs_columns(output_format: str, options: WriteOptions) -> bool:
-    """Whether the output has columns for fields of the input."""
-    return options.layout in {"parquet": ("pages", "cleaned"), "csv": ("cleaned",)}.get(output_format, ())
-
-
 def plan_columns(
     sources: Sequence[Source], reading: ReadOptions, output_format: str, options: WriteOptions
 ) -> Columns | None:
@@ -75,7 +70,7 @@ def plan_columns(
     Columns or None
         None where the output has no such columns.
     """
-    if not needs_columns(output_format, options):
+    if not options.needs_columns(output_format):
         return None
     records = [fields for source in _spread(sources) for fields in _sample(source, reading)]
     own = own_fields(options)

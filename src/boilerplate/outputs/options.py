@@ -56,6 +56,10 @@ class WriteOptions:
         """Whether a page is good enough to be written."""
         return self.min_quality is None or page.quality.body_share >= self.min_quality
 
+    def needs_columns(self, output_format: str) -> bool:
+        """Whether an output in that format has columns for fields of the input."""
+        return self.layout in {"parquet": ("pages", "cleaned"), "csv": ("cleaned",)}.get(output_format, ())
+
 
 DEFAULT_WRITING: Final = WriteOptions()
 
