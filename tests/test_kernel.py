@@ -22,6 +22,7 @@ from strategies import page_texts
 from boilerplate import kernel
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evidence.assembly import read_batch
+from boilerplate.evidence.likeness import RARITY_BITS, likeness_evidence
 from boilerplate.evidence.lines import HEAD, MAX_MARKER, TAIL
 from boilerplate.evidence.text import KINDS
 from boilerplate.ngram_table import LARGEST, NGramTable
@@ -59,6 +60,8 @@ def arrays_of(texts: Sequence[str], tables: Sequence[NGramTable]) -> dict[str, N
     lines = batch.lines
     found = {field.name: getattr(lines, field.name) for field in dataclasses.fields(lines)}
     found |= lines.counts._asdict() | {f"token {name}": part for name, part in batch.tokens._asdict().items()}
+    rarity = np.random.default_rng(1).gamma(2, 2, 2**RARITY_BITS).astype(np.float32)
+    found["likeness"] = likeness_evidence(lines, batch.tokens, rarity, lines.length % 3 == 0)
     for number, weights in enumerate(tables):
         found[f"means {number}"] = weights.means(lines, batch.folded, batch.tokens)
     return found
@@ -151,6 +154,13 @@ class TestBounds:
                 loops.tokenise,
                 [batch.folded, lines.classes, lines.starts, np.zeros(n + 1, np.int64), *room],
             ),
+            "shared_words": (
+                loops.shared_words,
+                [
+                    *(np.array([0, 2, 1]), np.array([5, 5, 6], dtype=np.uint32), np.array([7, 8, 9])),
+                    *(lines.page, lines.page_starts, np.ones(n, dtype=bool), np.zeros((n, 10), np.int64)),
+                ],
+            ),
             "ngram_sums": (
                 loops.ngram_sums,
                 [
@@ -161,7 +171,7 @@ class TestBounds:
             ),
         }
 
-    NAMES = ("find_lines", "view_lines", "count_classes", "tokenise", "ngram_sums")
+    NAMES = ("find_lines", "view_lines", "count_classes", "tokenise", "shared_words", "ngram_sums")
 
     @pytest.mark.parametrize("name", NAMES)
     def test_what_fits_is_taken(self, name: str) -> None:
@@ -212,6 +222,10 @@ class TestBounds:
             ("view_lines", 3, np.array([1, 3])),
             ("view_lines", 7, -1),
             ("count_classes", 0, np.full(28, 20, dtype=np.uint8)),
+            ("shared_words", 0, np.array([0, 2, 3])),
+            ("shared_words", 0, np.array([0, 2, -1])),
+            ("shared_words", 3, np.array([0, 0, 3])),
+            ("shared_words", 3, np.array([0, 0, -1])),
             ("ngram_sums", 10, 0),
             ("ngram_sums", 10, 31),
             ("ngram_sums", 10, BITS + 1),

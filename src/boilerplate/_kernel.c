@@ -590,6 +590,80 @@ static PyObject *py_ngram_sums(PyObject *self, PyObject *const *args, Py_ssize_t
     Py_RETURN_NONE;
 }
 
+/* ----------------------------------------------------------------------------------------------------- Likeness */
+
+/* Columns of what shared_words() adds up: all distinct words, their weight, and the weight of those that stand in the
+ * line before or after, two lines before or after, in the page's first two lines, in any other line, in another
+ * paragraph. */
+enum { ALL, WEIGHT, BEFORE, AFTER, BEFORE_2, AFTER_2, IN_FIRST, IN_SECOND, ELSEWHERE, IN_PARAGRAPH, N_SUMS };
+
+/* Whether a word's line `i` + `step` of `n` stands `distance` lines from line `i`. */
+static inline int holds_at(const int64_t *line, int64_t n, int64_t i, int64_t step, int64_t distance)
+{
+    return i + step >= 0 && i + step < n && line[i + step] - line[i] == distance;
+}
+
+/* Add the weight of a word, whose `n` lines on a page are given in order, to the sums of these lines. */
+static void share_word(const int64_t *line, const int64_t *weight, int64_t n, int64_t first, const uint8_t *paragraph,
+                       int64_t *sums)
+{
+    int in_first = line[0] == first;
+    int in_second = line[0] == first + 1 || (n > 1 && line[1] == first + 1);
+    int64_t paragraphs = 0;
+    for (int64_t i = 0; i < n; i++)
+        paragraphs += paragraph[line[i]] != 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t *of_line = sums + line[i] * N_SUMS, w = weight[i];
+        of_line[ALL]++;
+        of_line[WEIGHT] += w;
+        of_line[BEFORE] += w * holds_at(line, n, i, -1, -1);
+        of_line[AFTER] += w * holds_at(line, n, i, 1, 1);
+        /* The line between may hold the word too. */
+        of_line[BEFORE_2] += w * (holds_at(line, n, i, -1, -2) || holds_at(line, n, i, -2, -2));
+        of_line[AFTER_2] += w * (holds_at(line, n, i, 1, 2) || holds_at(line, n, i, 2, 2));
+        of_line[IN_FIRST] += w * (in_first && line[i] != first);
+        of_line[IN_SECOND] += w * (in_second && line[i] != first + 1);
+        of_line[ELSEWHERE] += w * (n > 1);
+        of_line[IN_PARAGRAPH] += w * (paragraphs > (paragraph[line[i]] != 0));
+    }
+}
+
+PyDoc_STRVAR(shared_words_doc,
+"shared_words(line, hashes, weight, page, page_starts, paragraph, sums)\n--\n\n"
+"Add to the ten sums of each line; words are distinct in a line and ordered by hash, then line.");
+
+static PyObject *py_shared_words(PyObject *self, PyObject *const *args, Py_ssize_t n_args)
+{
+    enum { LINE, HASHES, WEIGHTS, PAGE, PAGE_STARTS, PARAGRAPH, SUMS, COUNT };
+    Array a[COUNT];
+    (void)self;
+    if (!take(args, n_args, COUNT, 1, 0, a))
+        return NULL;
+    const int64_t *line = a[LINE].view.buf, *weight = a[WEIGHTS].view.buf, *page = a[PAGE].view.buf;
+    const int64_t *page_starts = a[PAGE_STARTS].view.buf;
+    const uint32_t *hashes = a[HASHES].view.buf;
+    int64_t n = items(&a[LINE], 8), n_lines = items(&a[PAGE], 8), n_pages = items(&a[PAGE_STARTS], 8) - 1;
+    int fits = n >= 0 && n_lines >= 0 && n_pages >= 0 && items(&a[HASHES], 4) == n && items(&a[WEIGHTS], 8) == n &&
+               items(&a[PARAGRAPH], 1) == n_lines && items(&a[SUMS], 8) == n_lines * N_SUMS;
+    for (int64_t i = 0; fits && i < n_lines; i++)
+        fits = page[i] >= 0 && page[i] < n_pages;
+    for (int64_t i = 0; fits && i < n; i++)
+        fits = line[i] >= 0 && line[i] < n_lines;
+    if (!fits)
+        return misfit(a, COUNT);
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t start = 0, end; start < n; start = end) {
+        int64_t on_page = page[line[start]];
+        for (end = start + 1; end < n && hashes[end] == hashes[start] && page[line[end]] == on_page;)
+            end++;
+        share_word(line + start, weight + start, end - start, page_starts[on_page], a[PARAGRAPH].view.buf,
+                   a[SUMS].view.buf);
+    }
+    Py_END_ALLOW_THREADS
+    release(a, COUNT);
+    Py_RETURN_NONE;
+}
+
 /* ------------------------------------------------------------------------------------------------------- Module */
 
 static PyMethodDef methods[] = {
@@ -597,6 +671,7 @@ static PyMethodDef methods[] = {
     {"view_lines", (PyCFunction)(void (*)(void))py_view_lines, METH_FASTCALL, view_lines_doc},
     {"count_classes", (PyCFunction)(void (*)(void))py_count_classes, METH_FASTCALL, count_classes_doc},
     {"tokenise", (PyCFunction)(void (*)(void))py_tokenise, METH_FASTCALL, tokenise_doc},
+    {"shared_words", (PyCFunction)(void (*)(void))py_shared_words, METH_FASTCALL, shared_words_doc},
     {"ngram_sums", (PyCFunction)(void (*)(void))py_ngram_sums, METH_FASTCALL, ngram_sums_doc},
     {NULL, NULL, 0, NULL},
 };

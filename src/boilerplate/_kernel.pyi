@@ -38,6 +38,16 @@ def tokenise(
     is_word: NDArray,
     /,
 ) -> int: ...
+def shared_words(
+    line: NDArray,
+    hashes: NDArray,
+    weight: NDArray,
+    page: NDArray,
+    page_starts: NDArray,
+    paragraph: NDArray,
+    sums: NDArray,
+    /,
+) -> None: ...
 def ngram_sums(
     folded: NDArray,
     classes: NDArray,

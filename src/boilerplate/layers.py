@@ -34,10 +34,11 @@ def product(rows: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[
     -------
     float32 array of shape (n_rows, n_columns)
     """
-    out = np.empty((len(rows), weights.shape[1]), dtype=np.float32)
+    n_inner, n_columns = weights.shape
+    out = np.empty((len(rows), n_columns), dtype=np.float32)
     whole = len(rows) - len(rows) % BLOCK
-    for start in range(0, whole, BLOCK):
-        np.matmul(rows[start : start + BLOCK], weights, out=out[start : start + BLOCK])
+    # A stack of matrices is multiplied one by one, without a call from here for each.
+    np.matmul(rows[:whole].reshape(-1, BLOCK, n_inner), weights, out=out[:whole].reshape(-1, BLOCK, n_columns))
     if whole < len(rows):
         rest = np.zeros((BLOCK, rows.shape[1]), dtype=np.float32)
         rest[: len(rows) - whole] = rows[whole:]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from boilerplate.evidence.lines import Lines
 from boilerplate.evidence.text import Tokens
+from boilerplate.kernel import compiled
 
 NAMES: Final = (
     "like_previous",
@@ -25,6 +26,8 @@ NAMES: Final = (
 )
 
 RARITY_BITS: Final = 16
+_N_SUMS: Final = 10
+"""What `_shared_words` counts and weighs of each line."""
 
 
 def word_buckets(hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -50,16 +53,37 @@ def likeness_evidence(
     -------
     float32 array of shape (n_lines, len(NAMES))
     """
-    n_lines = lines.n_lines
     line, hashes = _distinct_words(tokens)
     # Fixed point: sums are exact, in whatever order.
-    weight = np.rint(rarity[word_buckets(hashes)] * 256).astype(np.float64)
-    total = np.bincount(line, weights=weight, minlength=n_lines)
-    safe_total = np.maximum(total, 1)
+    weight = np.rint(rarity[word_buckets(hashes)] * 256).astype(np.int64)
+    kernel = compiled()
+    if kernel is None:
+        shared = _shared_words(lines, line, hashes, weight, paragraph)
+    else:
+        shared = np.zeros((lines.n_lines, _N_SUMS), dtype=np.int64)
+        kernel.shared_words(line, hashes, weight, lines.page, lines.page_starts, paragraph, shared)
+    count, total = shared[:, 0], shared[:, 1]
+    shares = shared[:, 2:] / np.maximum(total, 1)[:, None]
+    others = [
+        _first_word_elsewhere(tokens, lines),
+        np.log1p(_copies(line_hashes(tokens, lines.n_lines), lines.page)),
+        np.log1p(total / 256 / np.maximum(count, 1)),
+    ]
+    return np.column_stack([shares, *others]).astype(np.float32)
 
-    def share(found: NDArray[np.bool_]) -> NDArray[np.float64]:
-        shares: NDArray[np.float64] = np.bincount(line, weights=weight * found, minlength=n_lines) / safe_total
-        return shares
+
+def _shared_words(
+    lines: Lines,
+    line: NDArray[np.int64],
+    hashes: NDArray[np.uint32],
+    weight: NDArray[np.int64],
+    paragraph: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Distinct words of each line, their weight, and the weight of those that stand in each other place of `NAMES`."""
+
+    def weigh(found: NDArray[np.bool_]) -> NDArray[np.float64]:
+        weights: NDArray[np.float64] = np.bincount(line, weights=weight * found, minlength=lines.n_lines)
+        return weights
 
     # The lines of a page that hold a word stand next to each other, in order: a group.
     page = lines.page[line]
@@ -75,7 +99,7 @@ def likeness_evidence(
     # Lines from a word to its next holder; 0 if it has none.
     step = np.zeros(len(line), dtype=np.int64)
     step[:-1] = np.where(opens[1:], 0, np.diff(line))
-    shares = []
+    sums = [np.bincount(line, minlength=lines.n_lines), weigh(np.ones_like(opens))]
     for offset in (1, 2):
         follows = step == offset
         precedes = np.zeros_like(follows)
@@ -85,24 +109,14 @@ def likeness_evidence(
             through = (step[:-1] == 1) & (step[1:] == 1)
             follows[:-1] |= through
             precedes[2:] |= through[:-1]
-        shares += [share(precedes), share(follows)]
+        sums += [weigh(precedes), weigh(follows)]
     first = lines.page_starts[page]
     for rank in (0, 1):
         target = line == first + rank
-        shares.append(share((holders(target) > 0) & ~target))
+        sums.append(weigh((holders(target) > 0) & ~target))
     in_paragraph = paragraph[line]
-    shares += [share(np.repeat(size > 1, size)), share(holders(in_paragraph) > in_paragraph)]
-
-    line_hash = line_hashes(tokens, n_lines)
-    return np.stack(
-        [
-            *shares,
-            _first_word_elsewhere(tokens, lines),
-            np.log1p(_copies(line_hash, lines.page)),
-            np.log1p(total / 256 / np.maximum(np.bincount(line, minlength=n_lines), 1)),
-        ],
-        axis=1,
-    ).astype(np.float32)
+    sums += [weigh(np.repeat(size > 1, size)), weigh(holders(in_paragraph) > in_paragraph)]
+    return np.stack(sums, axis=1).astype(np.int64)
 
 
 def _distinct_words(tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
