@@ -82,7 +82,8 @@ def _shared_words(
     """Distinct words of each line, their weight, and the weight of those that stand in each other place of `NAMES`."""
 
     def weigh(found: NDArray[np.bool_]) -> NDArray[np.float64]:
-        weights: NDArray[np.float64] = np.bincount(line, (weight * found).astype(np.float64), lines.n_lines)
+        # NumPy's stubs take the sums for whole numbers, weighted or not.
+        weights: NDArray = np.bincount(line, weights=weight * found, minlength=lines.n_lines)
         return weights
 
     # The lines of a page that hold a word stand next to each other, in order: a group.
