@@ -378,6 +378,11 @@ class TestCsv:
         [found] = complaints(path, max_record_bytes=1_000)
         assert found.startswith(complaint)
 
+    def test_a_single_column_has_no_delimiter(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_text('text\nOne, two; three\n"Four, ""five"""\n', newline="")
+        assert texts(path) == ["One, two; three", 'Four, "five"']
+
     def test_old_newlines(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         path.write_bytes(b"id,text\r1,One\r2,Two\r")

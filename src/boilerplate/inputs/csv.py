@@ -18,6 +18,8 @@ from boilerplate.inputs.records import ReadOptions, Reject, Scrape, no_text, scr
 from boilerplate.inputs.shards import Shard
 
 _DELIMITERS: Final = ",;\t|"
+_NO_DELIMITER: Final = "\ud800"
+"""Is in no text that was decoded."""
 _NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
 """What the handler ``surrogateescape`` makes of bytes that are not UTF-8."""
 _NEWLINES: Final = ("\n", "\r")
@@ -63,8 +65,13 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
 
 
 def _delimiter(line: str, text_field: str) -> str:
-    """What stands between the names of a header row: what makes the text field one of them, else what is most."""
+    """What stands between the names of a header row: what makes the text field one of them, else what is most.
+
+    A header of one name does not tell what would stand behind it, so nothing in such a file parts fields.
+    """
     columns = {delimiter: next(csv.reader([line], delimiter=delimiter), []) for delimiter in _DELIMITERS}
+    if all(len(names) < 2 for names in columns.values()):
+        return _NO_DELIMITER
     named = (delimiter for delimiter, names in columns.items() if text_field in names)
     return next(named, max(columns, key=lambda delimiter: len(columns[delimiter])))
 
