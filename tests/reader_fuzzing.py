@@ -28,7 +28,7 @@ from warcio.warcwriter import WARCWriter
 
 from boilerplate.compression import Compression
 from boilerplate.corpus import AnnotatedPage, format_page, json_row
-from boilerplate.inputs import Format, ReadOptions, Reject, Scrape, Shard, Source, read_shard, split
+from boilerplate.inputs import Format, ReadOptions, Reject, Scrape, Source, Span, read_span, split
 from boilerplate.pages import labelled_lines, normalise_newlines
 
 if sys.version_info >= (3, 14):
@@ -241,13 +241,13 @@ def mutated(raw: bytes, changes: list[tuple[str, float, bytes]]) -> tuple[bytes,
 def read_file(
     raw: bytes, format_: Format, compression: Compression, target: int | None = None
 ) -> list[Scrape | Reject]:
-    """All that a reader gives for a file of these bytes, cut into shards if a size is given."""
+    """All that a reader gives for a file of these bytes, cut into spans if a size is given."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(raw)
         file.flush()
         source = Source(file.name, format_, compression, len(raw))
-        shards = [Shard(source)] if target is None else split(source, target)
-        return [item for shard in shards for item in read_shard(shard, OPTIONS)]
+        spans = [Span(source)] if target is None else split(source, target)
+        return [item for span in spans for item in read_span(span, OPTIONS)]
 
 
 def shown(items: list[Scrape | Reject]) -> list[tuple[str, dict[str, Any]]]:

@@ -31,7 +31,7 @@ from warcio.warcwriter import WARCWriter
 
 from boilerplate.corpus import json_row
 from boilerplate.errors import InputError
-from boilerplate.inputs import Format, ReadOptions, Reject, Scrape, Shard, Source, list_sources, read_shard, split
+from boilerplate.inputs import Format, ReadOptions, Reject, Scrape, Source, Span, list_sources, read_span, split
 from boilerplate.inputs.html import text_of_html
 
 if sys.version_info >= (3, 14):
@@ -46,7 +46,7 @@ def items(path: Path | str, input_format: Format | None = None, **options: Any) 
     """All that a reader gives for an input."""
     reading = ReadOptions(**options)
     sources = list_sources([str(path)], input_format, reading.text_field)
-    return [item for source in sources for item in read_shard(Shard(source), reading)]
+    return [item for source in sources for item in read_span(Span(source), reading)]
 
 
 def pages(path: Path | str, input_format: Format | None = None, **options: Any) -> list[Scrape]:
@@ -239,20 +239,20 @@ class TestShards:
     @pytest.mark.parametrize("target", [1, 10, 100, 1_000, 5_000, 100_000])
     def test_json_lines_are_cut_between_rows(self, path: Path, target: int) -> None:
         [source] = list_sources([str(path)])
-        shards = split(source, target)
-        assert [item for shard in shards for item in read_shard(shard)] == items(path)
-        assert sum(shard.size or 0 for shard in shards) == path.stat().st_size
-        assert len(shards) == 1 or len(shards) > path.stat().st_size // (2 * target + 300)
+        spans = split(source, target)
+        assert [item for span in spans for item in read_span(span)] == items(path)
+        assert sum(span.size or 0 for span in spans) == path.stat().st_size
+        assert len(spans) == 1 or len(spans) > path.stat().st_size // (2 * target + 300)
 
     @given(st.data())
     def test_a_record_belongs_to_the_shard_that_it_begins_in(self, data: st.DataObject) -> None:
         raw = b'{"text": "One"}\n\n{"text": "Two"}\r\n{bad\n{"text": "Three"}'
         cuts = sorted(data.draw(st.sets(st.integers(1, len(raw) - 1))))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("boilerplate.inputs.shards.open_to_read", lambda path: io.BytesIO(raw))
+            patch.setattr("boilerplate.inputs.spans.open_to_read", lambda path: io.BytesIO(raw))
             source = Source("a.jsonl", "jsonl", size=len(raw))
-            shards = [Shard(source, a, b) for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
-            found = [item for shard in shards for item in read_shard(shard)]
+            spans = [Span(source, a, b) for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+            found = [item for span in spans for item in read_span(span)]
         assert [getattr(item, "text", "bad") for item in found] == ["One", "Two", "bad", "Three"]
 
     def test_row_groups(self, tmp_path: Path) -> None:
@@ -260,9 +260,9 @@ class TestShards:
         pq.write_table(pa.table({"text": [f"Page {number}" for number in range(100)]}), path, row_group_size=7)
         [source] = list_sources([str(path)])
         for target, expected in ((1, 15), (10**9, 1)):
-            shards = split(source, target)
-            assert len(shards) == expected
-            found = [item for shard in shards for item in read_shard(shard)]
+            spans = split(source, target)
+            assert len(spans) == expected
+            found = [item for span in spans for item in read_span(span)]
             assert [item.id for item in found if isinstance(item, Scrape)] == [f"{path}:{n}" for n in range(1, 101)]
 
     def test_what_cannot_be_cut_is_whole(self, path: Path, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ class TestShards:
         for name in (packed, tmp_path / "c.csv"):
             name.touch()
             [source] = list_sources([str(name)])
-            assert split(source, 1) == [Shard(source, size=name.stat().st_size)]
+            assert split(source, 1) == [Span(source, size=name.stat().st_size)]
 
 
 class TestRecordSizes:
@@ -465,7 +465,7 @@ class TestParquet:
         [complaint] = complaints(path)
         assert complaint.startswith(": no Parquet that can be read (")
         [source] = list_sources([str(path)])
-        assert split(source, 1) == [Shard(source, size=len(raw))]
+        assert split(source, 1) == [Span(source, size=len(raw))]
 
     def test_from_standard_input(self, tmp_path: Path) -> None:
         path = tmp_path / "a.parquet"

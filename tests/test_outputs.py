@@ -27,7 +27,7 @@ from strategies import field_texts, one_text, page_texts
 from test_scoring import label_by_sign, written
 
 from boilerplate.corpus import json_row
-from boilerplate.inputs import ReadOptions, Scrape, Shard, list_sources, read_shard
+from boilerplate.inputs import ReadOptions, Scrape, Span, list_sources, read_span
 from boilerplate.labels import LABELS
 from boilerplate.outputs import Layout, OutputFormat, WriteOptions, output_format_of_name
 from boilerplate.outputs.columns import Columns, fits, infer_type, plan_columns
@@ -51,7 +51,7 @@ def scored(scrapes: Sequence[Scrape]) -> list[ScoredPage]:
 def read_scored(*paths: Path) -> list[ScoredPage]:
     """All pages of files, labelled by a stand-in for a model."""
     sources = list_sources([str(path) for path in paths])
-    return scored([page for source in sources for page in read_shard(Shard(source)) if isinstance(page, Scrape)])
+    return scored([page for source in sources for page in read_span(Span(source)) if isinstance(page, Scrape)])
 
 
 def planned(format_: OutputFormat, *paths: Path, **options: Any) -> WriteOptions:

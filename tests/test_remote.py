@@ -21,7 +21,7 @@ from commands import run, run_alone
 
 from boilerplate.corpus import json_row
 from boilerplate.errors import InputError
-from boilerplate.inputs import Scrape, Shard, list_sources, read_shard, split
+from boilerplate.inputs import Scrape, Span, list_sources, read_span, split
 from boilerplate.storage import open_to_read, written_whole_at
 
 ROWS = b"".join(json_row({"text": f"Page {number}"}).encode() for number in range(200))
@@ -71,7 +71,7 @@ def get(url: str) -> bytes:
 
 
 def texts(*inputs: str) -> list[str]:
-    items = [item for source in list_sources(inputs) for item in read_shard(Shard(source))]
+    items = [item for source in list_sources(inputs) for item in read_span(Span(source))]
     assert all(isinstance(item, Scrape) for item in items), items
     return [item.text for item in items if isinstance(item, Scrape)]
 
@@ -107,9 +107,9 @@ class TestStores:
     def test_shards(self, store: str) -> None:
         for name, target, at_least in (("rows.jsonl", 500, 8), ("table.parquet", 1, 3)):
             [source] = list_sources([f"{store}/{name}"])
-            shards = split(source, target)
-            assert len(shards) >= at_least
-            assert [item for shard in shards for item in read_shard(shard)] == list(read_shard(Shard(source)))
+            spans = split(source, target)
+            assert len(spans) >= at_least
+            assert [item for span in spans for item in read_span(span)] == list(read_span(Span(source)))
 
     @pytest.mark.parametrize("name", ["out.jsonl", "out.csv.gz", "out.parquet"])
     def test_outputs(self, name: str, store: str, tmp_path: Path) -> None:

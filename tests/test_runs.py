@@ -26,10 +26,10 @@ from hypothesis import strategies as st
 
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.errors import InputError
-from boilerplate.inputs import ReadOptions, Reject, Scrape, Shard, list_sources, read_shard
-from boilerplate.runs import joining, parts
+from boilerplate.inputs import ReadOptions, Reject, Scrape, Span, list_sources, read_span
+from boilerplate.runs import joining, shards
 from boilerplate.runs.execute import execute
-from boilerplate.runs.parts import cut, cut_finely
+from boilerplate.runs.shards import cut, cut_finely
 
 ROOT = Path(__file__).parents[1]
 BAD_ROWS = (b'{"text": "cut off', b'{"id": "no text"}')
@@ -73,9 +73,9 @@ def undisturbed(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts so small that a small input has many."""
-    monkeypatch.setattr(joining, "PART_BYTES", 20_000)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards so small that a small input has many."""
+    monkeypatch.setattr(joining, "SHARD_BYTES", 20_000)
 
 
 def output(folder: Path) -> bytes:
@@ -83,12 +83,12 @@ def output(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted((folder / "output").iterdir()))
 
 
-class TestParts:
+class TestShards:
     @given(st.lists(st.integers(0, 400), max_size=12), st.integers(1, 500))
     def test_every_record_is_in_one_part(
         self, tmp_path_factory: pytest.TempPathFactory, sizes: list[int], target: int
     ) -> None:
-        folder = tmp_path_factory.mktemp("parts")
+        folder = tmp_path_factory.mktemp("shards")
         texts = []
         for number, size in enumerate(sizes):
             texts.append(f"{number} " + "x" * size)
@@ -99,10 +99,10 @@ class TestParts:
         coarse = cut(sources, target)
         fine = list(cut_finely(sources, target, ReadOptions()))
         for some in (coarse, fine):
-            assert [part.number for part in some] == list(range(len(some)))
-            read = [record for part in some for record in part.read(ReadOptions(), forgiving=False)]
+            assert [shard.number for shard in some] == list(range(len(some)))
+            read = [record for shard in some for record in shard.read(ReadOptions(), forgiving=False)]
             assert [record.text for record in read if isinstance(record, Scrape)] == texts
-        assert sum(part.size for part in coarse) == sum(source.size or 0 for source in sources)
+        assert sum(shard.size for shard in coarse) == sum(source.size or 0 for source in sources)
 
     def test_large_files_are_cut_and_small_ones_put_together(self, records: Path, tmp_path: Path) -> None:
         for number in range(50):
@@ -110,26 +110,26 @@ class TestParts:
         assert len(cut(list_sources([str(tmp_path)]), 10_000)) == 5
         of_records = cut(list_sources([str(records)]), 20_000)
         assert len(of_records) > 3
-        assert all(len(part.shards) == 1 for part in of_records)
+        assert all(len(shard.spans) == 1 for shard in of_records)
 
     def test_what_cannot_be_cut_is_handed_out_in_records(self, rows: list[bytes], tmp_path: Path) -> None:
         path = tmp_path / "packed.jsonl.gz"
         path.write_bytes(gzip.compress(b"".join(rows)))
         lots = list(cut_finely(list_sources([str(path)]), 5_000, ReadOptions()))
         assert len(lots) > 3
-        assert all(part.records and not part.shards for part in lots)
-        assert sum(part.size for part in lots) == path.stat().st_size
+        assert all(shard.records and not shard.spans for shard in lots)
+        assert sum(shard.size for shard in lots) == path.stat().st_size
 
 
 class TestCores:
-    @pytest.mark.usefixtures("small_parts")
+    @pytest.mark.usefixtures("small_shards")
     @pytest.mark.parametrize("options", [(), ("--format", "text"), ("--format", "csv"), ("--format", "annotated")])
     def test_output_is_the_same_as_of_one_process(self, records: Path, tmp_path: Path, options: tuple[str]) -> None:
         one, two = (run("score", records, *options, "-o", tmp_path / f"out-{jobs}", "-j", jobs) for jobs in ("1", "2"))
         assert (one.code, two.code) == (0, 0), two.errors
         assert (tmp_path / "out-1").read_bytes() == (tmp_path / "out-2").read_bytes()
 
-    @pytest.mark.usefixtures("small_parts")
+    @pytest.mark.usefixtures("small_shards")
     def test_standard_input_and_compressed_files(self, records: Path, expected: bytes, tmp_path: Path) -> None:
         packed = tmp_path / "records.jsonl.gz"
         packed.write_bytes(gzip.compress(records.read_bytes()))
@@ -138,7 +138,7 @@ class TestCores:
             pages, wanted = (list(map(json.loads, raw.splitlines())) for raw in (done.raw, expected))
             assert [page | {"path": None} for page in pages] == [page | {"path": None} for page in wanted]
 
-    @pytest.mark.usefixtures("small_parts")
+    @pytest.mark.usefixtures("small_shards")
     def test_what_cannot_be_read_is_shown_as_by_one_process(self, rows: list[bytes], tmp_path: Path) -> None:
         path = tmp_path / "records.jsonl"
         path.write_bytes(b"".join([rows[0], BAD_ROWS[0], b"\n", *rows[1:9], BAD_ROWS[1], b"\n"]))
@@ -280,16 +280,16 @@ class TestRunDirectory:
         for number, path in enumerate(paths):
             path.write_bytes(b"".join(rows[4 * number : 4 * number + 4]))
 
-        def read(shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
-            yield from islice(read_shard(shard, options), 2)
-            if shard.source.path == str(paths[1]):
+        def read(span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
+            yield from islice(read_span(span, options), 2)
+            if span.source.path == str(paths[1]):
                 raise InputError(paths[1], "the network is down")
-            yield from islice(read_shard(shard, options), 2, None)
+            yield from islice(read_span(span, options), 2, None)
 
         largest = max(path.stat().st_size for path in paths)
         command = ("score", *paths, "--run-dir", tmp_path / "run", "--shard-size", str(largest))
         with monkeypatch.context() as patch:
-            patch.setattr(parts, "read_shard", read)
+            patch.setattr(shards, "read_span", read)
             done = run(*command)
         assert done.code == 2
         assert len(done.complaints) == 1

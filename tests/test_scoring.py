@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from strategies import field_texts, page_texts
 
 from boilerplate.corpus import json_row, page_from_fields
-from boilerplate.inputs import ReadOptions, Reject, Scrape, Shard, list_sources, read_shard
+from boilerplate.inputs import ReadOptions, Reject, Scrape, Span, list_sources, read_span
 from boilerplate.labels import LABELS, Label
 from boilerplate.outputs import OutputFormat, WriteOptions, open_writer
 from boilerplate.outputs.options import DEFAULT_WRITING
@@ -55,7 +55,7 @@ def read(*inputs: Path | str, text_field: str = "text") -> tuple[list[Scrape], l
     complaints: list[str] = []
     options = ReadOptions(text_field)
     for source in list_sources(map(str, inputs), None, text_field, lambda error: complaints.append(str(error))):
-        for item in read_shard(Shard(source), options):
+        for item in read_span(Span(source), options):
             if isinstance(item, Reject):
                 complaints.append(str(item.error))
             else:

@@ -14,10 +14,10 @@ from boilerplate.cli.common import BAD_INPUT
 from boilerplate.cli.progress import scoring_bar
 from boilerplate.errors import BoilerplateError, InputError
 from boilerplate.files import written_whole
-from boilerplate.inputs import STDIN, ReadOptions, Reject, Scrape, Shard, Source
+from boilerplate.inputs import STDIN, ReadOptions, Reject, Scrape, Source, Span
 from boilerplate.labels import LABELS
 from boilerplate.outputs import OutputFormat, WriteOptions, Writer
-from boilerplate.runs.parts import read_forgiving
+from boilerplate.runs.shards import read_forgiving
 from boilerplate.runs.tally import Tally
 from boilerplate.runs.work import Recipe, fail, reject_row, score_records
 from boilerplate.storage import is_remote
@@ -119,7 +119,7 @@ def score_here(
     def records() -> Iterator[Scrape | Reject]:
         nonlocal position, before
         for source in sources:
-            yield from read_forgiving(Shard(source), read, watch)
+            yield from read_forgiving(Span(source), read, watch)
             position = before = before + (source.size or 0)
 
     with scoring_bar(_bytes(sources), hidden=bar_hidden) as bar:
@@ -155,7 +155,7 @@ def score_on_cores(
         def watch(outcome: Outcome) -> None:
             nonlocal tally, position
             tally += outcome.tally
-            position += outcome.part.size
+            position += outcome.shard.size
             bar.show(tally, position)
 
         score_joined(sources, model, output_format, read, write, out, jobs=jobs, reject=rejects, watch=watch)
@@ -184,15 +184,15 @@ def score_in_folder(
     folder = folder_at(location)
     with folder.locked():
         manifest = open_run(folder, sources, model, options, shard_bytes, resume)
-        planned = plan(folder, manifest.parts, output_format)
+        planned = plan(folder, manifest.shards, output_format)
         tally = sum((outcome.tally for outcome in planned.done), Tally())
-        position = sum(outcome.part.size for outcome in planned.done)
-        with scoring_bar(sum(part.size for part in manifest.parts), tally, position) as bar:
+        position = sum(outcome.shard.size for outcome in planned.done)
+        with scoring_bar(sum(shard.size for shard in manifest.shards), tally, position) as bar:
 
             def watch(outcome: Outcome) -> None:
                 nonlocal tally, position
                 tally += outcome.tally
-                position += outcome.part.size
+                position += outcome.shard.size
                 bar.show(tally, position)
 
             recipe = Recipe(folder, manifest.model, output_format, read, write, strict)

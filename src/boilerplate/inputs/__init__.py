@@ -1,15 +1,15 @@
 """Inputs: which files to read, which format they have, and the pages in them.
 
-`list_sources` makes files of paths, patterns, folders and URLs, `split` cuts large ones into shards, `read_shard` gives
-the pages of a shard. There is a module for each format; `docs/formats.md` describes them.
+`list_sources` makes files of paths, patterns, folders and URLs, `split` cuts large ones into spans, `read_span` gives
+the pages of a span. There is a module for each format; `docs/formats.md` describes them.
 """
 
 from __future__ import annotations
 
 from boilerplate.inputs.records import MAX_RECORD_BYTES, ReadOptions, Reject, Scrape
-from boilerplate.inputs.shards import Shard, copied, read_shard, split
 from boilerplate.inputs.sniff import FORMATS, Format
 from boilerplate.inputs.sources import STDIN, Source, list_sources
+from boilerplate.inputs.spans import Span, copied, read_span, split
 
 __all__ = [
     "FORMATS",
@@ -19,10 +19,10 @@ __all__ = [
     "ReadOptions",
     "Reject",
     "Scrape",
-    "Shard",
     "Source",
+    "Span",
     "copied",
     "list_sources",
-    "read_shard",
+    "read_span",
     "split",
 ]

@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from boilerplate.compression import DamageError
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, no_text, scrape_of_fields
-from boilerplate.inputs.shards import Shard
+from boilerplate.inputs.spans import Span
 
 _DELIMITERS: Final = ",;\t|"
 _NO_DELIMITER: Final = "\ud800"
@@ -29,9 +29,9 @@ _CONVINCING: Final = 10
 """Lines that have to look like rows, for a quotation mark before them to be one that nobody closed."""
 
 
-def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
     """Read the rows behind the header; rows are numbered by their first line in the file."""
-    source = shard.source
+    source = span.source
     # The limit is the process's: lower ones that others may have set would break pages.
     csv.field_size_limit(max(csv.field_size_limit(), 2 * options.max_record_bytes))
     lines = _Lines(file, options.max_record_bytes)

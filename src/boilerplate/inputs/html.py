@@ -7,13 +7,13 @@ from typing import IO
 
 from boilerplate.errors import missing_extra
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, excerpt, whole_file
-from boilerplate.inputs.shards import Shard
+from boilerplate.inputs.spans import Span
 from boilerplate.inputs.text import page_name
 
 
-def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
     """Read the file as one page."""
-    source = shard.source
+    source = span.source
     raw = whole_file(file, source, options)
     if isinstance(raw, Reject):
         yield raw

@@ -8,17 +8,17 @@ from typing import IO, Final
 from boilerplate.compression import DamageError
 from boilerplate.corpus import parse_object
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, excerpt, scrape_of_fields, too_large
-from boilerplate.inputs.shards import Shard
+from boilerplate.inputs.spans import Span
 
 _PIECE: Final = 1 << 20
 
 
-def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
-    """Read the records whose first byte lies in the shard."""
-    source = shard.source
-    number = shard.first_row - 1
+def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
+    """Read the records whose first byte lies in the span."""
+    source = span.source
+    number = span.first_row - 1
     try:
-        for raw in _rows(file, shard.start or 0, shard.end, options.max_record_bytes):
+        for raw in _rows(file, span.start or 0, span.end, options.max_record_bytes):
             number += 1
             if len(raw) > options.max_record_bytes:
                 yield too_large(source, number, raw, options)

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from boilerplate.errors import BoilerplateError, missing_extra
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, name_of_record, no_text
-from boilerplate.inputs.shards import Shard
+from boilerplate.inputs.spans import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,9 +61,9 @@ class ArrowRow(Mapping[str, Any]):
         return f"ArrowRow({dict(self)!r})"
 
 
-def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
-    """Read the rows of the shard's row groups."""
-    source = shard.source
+def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
+    """Read the rows of the span's row groups."""
+    source = span.source
     damage = _damage()
     try:
         table = _opened(file)
@@ -76,9 +76,9 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
         yield Reject(source.shown, None, no_text(names, options.text_field))
         return
     metadata = table.metadata
-    end = metadata.num_row_groups if shard.end is None else shard.end
-    first = 1 + sum(metadata.row_group(group).num_rows for group in range(shard.start or 0))
-    for group in range(shard.start or 0, end):
+    end = metadata.num_row_groups if span.end is None else span.end
+    first = 1 + sum(metadata.row_group(group).num_rows for group in range(span.start or 0))
+    for group in range(span.start or 0, end):
         row, first = first, first + metadata.row_group(group).num_rows
         batches = table.iter_batches(_batch_rows(metadata, group), row_groups=[group], use_threads=False)
         while True:
@@ -91,7 +91,7 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
                 break
             if batch is None:
                 break
-            yield from _read_batch(batch, row, shard, options)
+            yield from _read_batch(batch, row, span, options)
             row += batch.num_rows
 
 
@@ -139,8 +139,8 @@ def _batch_rows(metadata: FileMetaData, group: int) -> int:
     return min(_BATCH_ROWS, max(1, rows))
 
 
-def _read_batch(batch: pa.RecordBatch, first_row: int, shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
-    source = shard.source
+def _read_batch(batch: pa.RecordBatch, first_row: int, span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
+    source = span.source
     place = batch.schema.get_all_field_indices(options.text_field)[-1]
     texts = batch.column(place)
     rest = batch.select([column for column in range(batch.num_columns) if column != place])

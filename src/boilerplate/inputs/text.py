@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import IO
 
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, excerpt, whole_file
-from boilerplate.inputs.shards import Shard
 from boilerplate.inputs.sources import STDIN
+from boilerplate.inputs.spans import Span
 
 
-def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
     """Read the file as one page of UTF-8."""
-    source = shard.source
+    source = span.source
     raw = whole_file(file, source, options)
     if isinstance(raw, Reject):
         yield raw

@@ -10,8 +10,8 @@ from boilerplate.compression import DamageError
 from boilerplate.errors import missing_extra
 from boilerplate.inputs.html import text_of_html
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, name_of_record
-from boilerplate.inputs.shards import Shard
 from boilerplate.inputs.sniff import is_markup
+from boilerplate.inputs.spans import Span
 
 if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
@@ -31,7 +31,7 @@ class _UnreadableError(ValueError):
     """A record that should be a page and is none, with what is wrong."""
 
 
-def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
     """Read the pages among the records, which are numbered from 1.
 
     These are responses of 2xx with HTML, resources of HTML, and conversions to text. Other records are passed over.
@@ -40,7 +40,7 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
         from fastwarc.warc import ArchiveIterator
     except ImportError:
         raise missing_extra("WARC files are read by FastWARC", "web") from None
-    source = shard.source
+    source = span.source
     counted = _Counted(file)
     # Quirks mode looks for the next record behind bytes that are none, instead of giving up.
     records = ArchiveIterator(cast("IO[bytes]", counted), parse_http=False, quirks_mode=True, stream_detect=False)
@@ -67,7 +67,7 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
         number += 1
         end = start + _header_bytes(record) + record.content_length + len(_RECORD_END)
         try:
-            page = _page(record, number, shard, options)
+            page = _page(record, number, span, options)
         except (DamageError, _UnreadableError) as error:
             yield Reject(source.shown, number, str(error), record.headers.get("WARC-Target-URI") or "")
             if isinstance(error, DamageError):
@@ -78,7 +78,7 @@ def read(file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape
             yield page
 
 
-def _page(record: WarcRecord, number: int, shard: Shard, options: ReadOptions) -> Scrape | None:
+def _page(record: WarcRecord, number: int, span: Span, options: ReadOptions) -> Scrape | None:
     """The page that a record holds, if it holds one."""
     from fastwarc.warc import WarcRecordType
 
@@ -111,7 +111,7 @@ def _page(record: WarcRecord, number: int, shard: Shard, options: ReadOptions) -
     }
     fields = {name: value for name, value in found.items() if value}
     name = (record.headers.get("WARC-Record-ID") or "").strip("<>")
-    return Scrape(name or name_of_record(fields, shard.source, number), shard.source.path, text, fields)
+    return Scrape(name or name_of_record(fields, span.source, number), span.source.path, text, fields)
 
 
 def _content(record: WarcRecord, size: int, begun: bytes = b"") -> bytes:

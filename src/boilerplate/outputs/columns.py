@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from boilerplate.errors import InputError, missing_extra
-from boilerplate.inputs import ReadOptions, Reject, Shard, Source, read_shard
+from boilerplate.inputs import ReadOptions, Reject, Source, Span, read_span
 from boilerplate.outputs.options import WriteOptions
 from boilerplate.outputs.records import own_fields
 
@@ -98,7 +98,7 @@ def _spread(sources: Sequence[Source]) -> list[Source]:
 def _sample(source: Source, reading: ReadOptions) -> list[Mapping[str, Any]]:
     """The fields of the first records; what cannot be read is complained of when it is read again."""
     try:
-        records = list(islice(read_shard(Shard(source), reading), _SAMPLED_RECORDS))
+        records = list(islice(read_span(Span(source), reading), _SAMPLED_RECORDS))
     except InputError:
         return []
     return [record.fields for record in records if not isinstance(record, Reject)]

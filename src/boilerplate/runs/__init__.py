@@ -1,5 +1,5 @@
-"""Runs over inputs of any size: in parts, on all cores or a cluster, and safe against being killed.
+"""Runs over inputs of any size: in shards, on all cores or a cluster, and safe against being killed.
 
-`parts` cuts the inputs, `work` scores one part, `execute` does so for all of them, `manifest` says what a run is made
+`shards` cuts the inputs, `work` scores one shard, `execute` does so for all of them, `manifest` says what a run is made
 of, so that it can be told whether it may go on, `folder` is where all of that is kept.
 """

@@ -1,4 +1,4 @@
-"""Parts scored on all cores and joined to one output, in order."""
+"""Shards scored on all cores and joined to one output, in order."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from boilerplate.outputs.joining import open_joiner
 from boilerplate.persistence import read_manifest
 from boilerplate.runs.execute import execute
 from boilerplate.runs.folder import LocalFolder
-from boilerplate.runs.parts import cut_finely
-from boilerplate.runs.work import MODEL, Outcome, Recipe, output_name, rejects_name, score_part
+from boilerplate.runs.shards import cut_finely
+from boilerplate.runs.work import MODEL, Outcome, Recipe, output_name, rejects_name, score_shard
 
-PART_BYTES: Final = 2 << 20
+SHARD_BYTES: Final = 2 << 20
 """About a second's work for a core."""
 
 
@@ -39,7 +39,7 @@ def score_joined(
 ) -> None:
     """Score inputs on several cores, into one output: the same, byte for byte, as on one core.
 
-    Workers write their parts to a folder of temporary files, as much as is under way at a time.
+    Workers write their shards to a folder of temporary files, as much as is under way at a time.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def score_joined(
     reject : callable
         Takes each record, and each file, that could not be read.
     watch : callable
-        Told of each part, in order.
+        Told of each shard, in order.
 
     Raises
     ------
@@ -68,16 +68,16 @@ def score_joined(
             file.write(model)
         recipe = Recipe(folder, digest, output_format, read, replace(write, header=False), forgiving=True)
         joiner = open_joiner(output_format, out, write)
-        parts = cut_finely(sources, PART_BYTES, read)
-        with closing(execute(partial(score_part, recipe=recipe), parts, jobs=jobs, ordered=True)) as outcomes:
+        shards = cut_finely(sources, SHARD_BYTES, read)
+        with closing(execute(partial(score_shard, recipe=recipe), shards, jobs=jobs, ordered=True)) as outcomes:
             for outcome in outcomes:
                 if outcome.failure is not None:
                     raise BoilerplateError(outcome.failure)
                 if outcome.tally.rejects:
-                    with _taken(folder, rejects_name(outcome.part)) as file:
+                    with _taken(folder, rejects_name(outcome.shard)) as file:
                         for row in file:
                             reject(Reject(**json.loads(row)))
-                with _taken(folder, output_name(outcome.part, output_format)) as file:
+                with _taken(folder, output_name(outcome.shard, output_format)) as file:
                     joiner.add(file)
                 watch(outcome)
         joiner.close()

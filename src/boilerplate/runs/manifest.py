@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from boilerplate.errors import BoilerplateError
-from boilerplate.inputs import Shard, Source
-from boilerplate.runs.parts import Part
+from boilerplate.inputs import Source, Span
+from boilerplate.runs.shards import Shard
 
 FORMAT: Final = "boilerplate run"
 FORMAT_VERSION: Final = 1
@@ -29,7 +29,7 @@ class Manifest:
         All options that change outputs, as plain values.
     sources : list of Source
         The inputs, in order.
-    parts : list of Part
+    shards : list of Shard
         How they are cut.
     """
 
@@ -37,7 +37,7 @@ class Manifest:
     model: str
     options: dict[str, Any]
     sources: list[Source]
-    parts: list[Part]
+    shards: list[Shard]
 
     def to_json(self) -> str:
         """As written to ``manifest.json``; shards name their inputs by place in the list of inputs."""
@@ -50,8 +50,8 @@ class Manifest:
             "options": self.options,
             "inputs": [asdict(source) for source in self.sources],
             "shards": [
-                [[places[shard.source], shard.start, shard.end, shard.first_row, shard.size] for shard in part.shards]
-                for part in self.parts
+                [[places[span.source], span.start, span.end, span.first_row, span.size] for span in shard.spans]
+                for shard in self.shards
             ],
         }
         return "{\n" + ",\n".join(f"{_json(key)}: {_json_rows(value)}" for key, value in content.items()) + "\n}\n"
@@ -81,11 +81,11 @@ class Manifest:
                     "start a new run in another folder"
                 )
             sources = [Source(**entry) for entry in content["inputs"]]
-            parts = [
-                Part(number, tuple(Shard(sources[source], *range_) for source, *range_ in shards))
-                for number, shards in enumerate(content["shards"])
+            shards = [
+                Shard(number, tuple(Span(sources[source], *range_) for source, *range_ in spans))
+                for number, spans in enumerate(content["shards"])
             ]
-            return cls(content["boilerplate"], content["model"], content["options"], sources, parts)
+            return cls(content["boilerplate"], content["model"], content["options"], sources, shards)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise BoilerplateError(
                 f"{place}: no manifest of a run ({error}); start a new run in another folder"
@@ -99,7 +99,7 @@ def difference(begun: Manifest, wanted: Manifest) -> str | None:
     ----------
     begun : Manifest
     wanted : Manifest
-        Its parts, which follow from the rest, do not count.
+        Its shards, which follow from the rest, do not count.
 
     Returns
     -------

@@ -30,9 +30,9 @@ from boilerplate.persistence import read_manifest
 from boilerplate.runs.execute import execute
 from boilerplate.runs.folder import LOCK, Folder
 from boilerplate.runs.manifest import Manifest, difference
-from boilerplate.runs.parts import Part, cut
+from boilerplate.runs.shards import Shard, cut
 from boilerplate.runs.tally import Tally
-from boilerplate.runs.work import DONE, MODEL, OUTPUT, Outcome, Recipe, done_name, output_name, score_part
+from boilerplate.runs.work import DONE, MODEL, OUTPUT, Outcome, Recipe, done_name, output_name, score_shard
 
 MANIFEST: Final = "manifest.json"
 SUMMARY: Final = "summary.json"
@@ -48,13 +48,13 @@ class Plan:
 
     Attributes
     ----------
-    to_do : list of Part
-        Parts that are not done.
+    to_do : list of Shard
+        Shards that are not done.
     done : list of Outcome
-        Of the parts that are.
+        Of the shards that are.
     """
 
-    to_do: list[Part]
+    to_do: list[Shard]
     done: list[Outcome]
 
 
@@ -63,7 +63,7 @@ def open_run(
     sources: Sequence[Source],
     model: bytes,
     options: dict[str, Any],
-    part_bytes: int,
+    shard_bytes: int,
     resume: bool,
 ) -> Manifest:
     """Begin a run in a folder, or go on with the one that is there.
@@ -77,8 +77,8 @@ def open_run(
         A model file.
     options : dict
         All options that change outputs, as plain values.
-    part_bytes : int
-        About how large parts are.
+    shard_bytes : int
+        About how large shards are.
     resume : bool
         Whether to go on, if there is a run. Without one a run is begun in any case.
 
@@ -109,7 +109,7 @@ def open_run(
         folder.remove(LOCK)
         raise BoilerplateError(f"{folder.location}: holds other files and no run; choose a new or empty folder")
     folder.sweep()
-    wanted = replace(wanted, parts=cut(sources, part_bytes))
+    wanted = replace(wanted, shards=cut(sources, shard_bytes))
     with folder.writing(MODEL) as file:
         file.write(model)
     with folder.writing(MANIFEST) as file:
@@ -117,13 +117,13 @@ def open_run(
     return wanted
 
 
-def plan(folder: Folder, parts: Sequence[Part], output_format: OutputFormat) -> Plan:
-    """See which parts are done: those whose note is there, and whose output is there and of the noted size.
+def plan(folder: Folder, shards: Sequence[Shard], output_format: OutputFormat) -> Plan:
+    """See which shards are done: those whose note is there, and whose output is there and of the noted size.
 
     Parameters
     ----------
     folder : Folder
-    parts : sequence of Part
+    shards : sequence of Shard
     output_format : str
 
     Returns
@@ -133,38 +133,38 @@ def plan(folder: Folder, parts: Sequence[Part], output_format: OutputFormat) -> 
     notes = folder.read_all(DONE)
     sizes = folder.sizes(OUTPUT)
     made = Plan([], [])
-    for part in parts:
-        raw = notes.get(done_name(part).rpartition("/")[2])
+    for shard in shards:
+        raw = notes.get(done_name(shard).rpartition("/")[2])
         note = {} if raw is None else json.loads(raw)
-        if note and note.pop("output_bytes") == sizes.get(output_name(part, output_format).rpartition("/")[2]):
-            made.done.append(Outcome(part, Tally.from_dict(note)))
+        if note and note.pop("output_bytes") == sizes.get(output_name(shard, output_format).rpartition("/")[2]):
+            made.done.append(Outcome(shard, Tally.from_dict(note)))
         else:
-            made.to_do.append(part)
+            made.to_do.append(shard)
     return made
 
 
 def carry_out(
-    recipe: Recipe, parts: Sequence[Part], jobs: int, dask: str | None, watch: Callable[[Outcome], None]
+    recipe: Recipe, shards: Sequence[Shard], jobs: int, dask: str | None, watch: Callable[[Outcome], None]
 ) -> None:
-    """Score parts, each into its own files.
+    """Score shards, each into its own files.
 
     Parameters
     ----------
     recipe : Recipe
-    parts : sequence of Part
+    shards : sequence of Shard
     jobs : int
     dask : str or None
     watch : callable
-        Told of each part, as it is done.
+        Told of each shard, as it is done.
 
     Raises
     ------
     BoilerplateError
-        If a part could not be done, when all others are.
+        If a shard could not be done, when all others are.
     """
     failures: list[str] = []
     try:
-        with closing(execute(partial(score_part, recipe=recipe), parts, jobs=jobs, dask=dask)) as outcomes:
+        with closing(execute(partial(score_shard, recipe=recipe), shards, jobs=jobs, dask=dask)) as outcomes:
             for outcome in outcomes:
                 watch(outcome)
                 if outcome.failure is not None:
@@ -176,7 +176,8 @@ def carry_out(
     if failures:
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise BoilerplateError(
-            f"{len(failures)} of {len(parts)} shards not done: {failures[0]}{others}; mend that and go on with --resume"
+            f"{len(failures)} of {len(shards)} shards not done: {failures[0]}{others}; "
+            "mend that and go on with --resume"
         )
 
 

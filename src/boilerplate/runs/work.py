@@ -1,4 +1,4 @@
-"""One part scored: its pages to its output, its rejects beside them, and a note when both are safe."""
+"""One shard scored: its pages to its output, its rejects beside them, and a note when both are safe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boilerplate.labeller import Labeller, PageMethods
 from boilerplate.outputs import OutputFormat, WriteOptions, open_writer
 from boilerplate.persistence import load_labeller
 from boilerplate.runs.folder import Folder
-from boilerplate.runs.parts import Part
+from boilerplate.runs.shards import Shard
 from boilerplate.runs.tally import Tally
 from boilerplate.scoring import ScoredPage, score_pages
 
@@ -31,7 +31,7 @@ _SUFFIXES: Final[dict[OutputFormat, str]] = {"text": "txt", "annotated": "jsonl"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How parts are scored, and where their outputs go.
+    """How shards are scored, and where their outputs go.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Recipe:
     strict : bool
         Whether a record that cannot be read ends the run.
     forgiving : bool
-        Whether a file that cannot be opened is a reject, rather than a part that is to be done again.
+        Whether a file that cannot be opened is a reject, rather than a shard that is to be done again.
     version : str
         Of the boilerplate that all workers must have.
     """
@@ -62,36 +62,36 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a part.
+    """What became of a shard.
 
     Attributes
     ----------
-    part : Part
+    shard : Shard
     tally : Tally
     failure : str or None
         Why it is not done: its file could not be opened, a disk was full, a network away. Doing it again may help.
     """
 
-    part: Part
+    shard: Shard
     tally: Tally
     failure: str | None = None
 
 
-def score_part(part: Part, recipe: Recipe) -> Outcome:
-    """Score a part of a run.
+def score_shard(shard: Shard, recipe: Recipe) -> Outcome:
+    """Score a shard of a run.
 
-    Its files appear whole, and the note that it is done comes last: whatever happens, a part is done or is not. Doing
+    Its files appear whole, and the note that it is done comes last: whatever happens, a shard is done or is not. Doing
     it again gives the same files.
 
     Parameters
     ----------
-    part : Part
+    shard : Shard
     recipe : Recipe
 
     Returns
     -------
     Outcome
-        Without the part's records.
+        Without the shard's records.
 
     Raises
     ------
@@ -101,20 +101,20 @@ def score_part(part: Part, recipe: Recipe) -> Outcome:
     if recipe.version != __version__:
         raise BoilerplateError(f"a worker has boilerplate {__version__}, this is {recipe.version}; install the same")
     folder = recipe.folder
-    known = replace(part, records=())
+    known = replace(shard, records=())
     tally = Tally()
     try:
         model = _model(folder, recipe.model)
-        with folder.writing(output_name(part, recipe.output_format)) as file:
+        with folder.writing(output_name(shard, recipe.output_format)) as file:
             writer = open_writer(recipe.output_format, file, recipe.write)
-            with _rejects_file(part, folder) as reject:
-                records = part.read(recipe.read, recipe.forgiving)
+            with _rejects_file(shard, folder) as reject:
+                records = shard.read(recipe.read, recipe.forgiving)
                 take = fail if recipe.strict else reject
                 score_records(records, model, recipe.write.wants, writer.write, take, tally)
             writer.close()
             size = file.tell()
         note = {**tally.to_dict(), "output_bytes": size}
-        with folder.writing(done_name(part)) as file:
+        with folder.writing(done_name(shard)) as file:
             file.write(json.dumps(note).encode())
     except InputError as error:
         return Outcome(known, Tally(), str(error))
@@ -173,19 +173,19 @@ def fail(reject: Reject) -> NoReturn:
     raise BoilerplateError(str(reject.error))
 
 
-def output_name(part: Part, output_format: OutputFormat) -> str:
-    """Where a part's pages are."""
-    return f"{OUTPUT}/{part.name}.{_SUFFIXES.get(output_format, output_format)}"
+def output_name(shard: Shard, output_format: OutputFormat) -> str:
+    """Where a shard's pages are."""
+    return f"{OUTPUT}/{shard.name}.{_SUFFIXES.get(output_format, output_format)}"
 
 
-def rejects_name(part: Part) -> str:
-    """Where a part's rejects are, if it has any."""
-    return f"{REJECTS}/{part.name}.jsonl"
+def rejects_name(shard: Shard) -> str:
+    """Where a shard's rejects are, if it has any."""
+    return f"{REJECTS}/{shard.name}.jsonl"
 
 
-def done_name(part: Part) -> str:
-    """Where it is noted that a part is done, with its counts."""
-    return f"{DONE}/{part.name}.json"
+def done_name(shard: Shard) -> str:
+    """Where it is noted that a shard is done, with its counts."""
+    return f"{DONE}/{shard.name}.json"
 
 
 def reject_row(reject: Reject) -> bytes:
@@ -194,15 +194,15 @@ def reject_row(reject: Reject) -> bytes:
 
 
 @contextmanager
-def _rejects_file(part: Part, folder: Folder) -> Iterator[Callable[[Reject], None]]:
-    """Write a part's rejects, to a file that is there only if there are any."""
+def _rejects_file(shard: Shard, folder: Folder) -> Iterator[Callable[[Reject], None]]:
+    """Write a shard's rejects, to a file that is there only if there are any."""
     with ExitStack() as stack:
         file: IO[bytes] | None = None
 
         def write(reject: Reject) -> None:
             nonlocal file
             if file is None:
-                file = stack.enter_context(folder.writing(rejects_name(part)))
+                file = stack.enter_context(folder.writing(rejects_name(shard)))
             file.write(reject_row(reject))
 
         yield write

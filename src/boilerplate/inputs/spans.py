@@ -1,4 +1,4 @@
-"""Sources cut into shards, and shards read."""
+"""Sources cut into spans, and spans read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True)
-class Shard:
+class Span:
     """A part of a source that is read by itself.
 
     Attributes
@@ -43,7 +43,7 @@ class Shard:
     source : Source
     start, end : int or None
         Half-open range of bytes (JSON Lines) or of row groups (Parquet); None for the whole file. A record belongs to
-        the shard in which its first byte lies.
+        the span in which its first byte lies.
     first_row : int
         Number of the first row, from 1, so that rows are numbered as in the whole file.
     size : int or None
@@ -60,14 +60,14 @@ class Shard:
 class Reader(Protocol):
     """What a module of a format has as ``read``."""
 
-    def __call__(self, file: IO[bytes], shard: Shard, options: ReadOptions) -> Iterator[Scrape | Reject]:
+    def __call__(self, file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
         """Give the pages of a decompressed file."""
 
 
-def split(source: Source, target_bytes: int) -> list[Shard]:
-    """Cut a source into shards of about that size.
+def split(source: Source, target_bytes: int) -> list[Span]:
+    """Cut a source into spans of about that size.
 
-    Plain JSON Lines are cut between rows, Parquet between row groups; anything else is one shard.
+    Plain JSON Lines are cut between rows, Parquet between row groups; anything else is one span.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def split(source: Source, target_bytes: int) -> list[Shard]:
 
     Returns
     -------
-    list of Shard
+    list of Span
         In order; together they hold each record once.
 
     Raises
@@ -84,7 +84,7 @@ def split(source: Source, target_bytes: int) -> list[Shard]:
     InputError
         If the source cannot be read.
     """
-    whole = [Shard(source, size=source.size)]
+    whole = [Span(source, size=source.size)]
     if source.compression != "none" or (source.size or 0) <= target_bytes:
         return whole
     if source.format == "jsonl":
@@ -92,24 +92,24 @@ def split(source: Source, target_bytes: int) -> list[Shard]:
 
         with opened(source) as file:
             cut = cuts(file, target_bytes)
-        return [Shard(source, start, end, row, end - start) for start, end, row in cut] or whole
+        return [Span(source, start, end, row, end - start) for start, end, row in cut] or whole
     if source.format == "parquet":
         from boilerplate.inputs.parquet import groups
 
         with opened(source) as file:
             ranges = groups(file, target_bytes)
-        return [Shard(source, start, end, size=(source.size or 0) // len(ranges)) for start, end in ranges] or whole
+        return [Span(source, start, end, size=(source.size or 0) // len(ranges)) for start, end in ranges] or whole
     return whole
 
 
-def read_shard(
-    shard: Shard, options: ReadOptions = DEFAULT_READING, watch: Callable[[int], None] | None = None
+def read_span(
+    span: Span, options: ReadOptions = DEFAULT_READING, watch: Callable[[int], None] | None = None
 ) -> Iterator[Scrape | Reject]:
-    """Read the pages of a shard, one after the other, in bounded memory.
+    """Read the pages of a span, one after the other, in bounded memory.
 
     Parameters
     ----------
-    shard : Shard
+    span : Span
     options : ReadOptions
     watch : callable, optional
         Told before each page how far the file, as it is stored, has been read; not for streams.
@@ -124,13 +124,13 @@ def read_shard(
     InputError
         If the file cannot be opened, or the system or the network fails while it is read: reading it again may help.
     """
-    with opened(shard.source) as raw:
-        source, file = _recognised(shard.source, raw, options)
-        if source is not shard.source:
-            shard = Shard(source)
+    with opened(span.source) as raw:
+        source, file = _recognised(span.source, raw, options)
+        if source is not span.source:
+            span = Span(source)
         read: Reader = importlib.import_module(f"boilerplate.inputs.{_READERS[source.format]}").read
         try:
-            for item in read(decompressed(file, source.compression), shard, options):
+            for item in read(decompressed(file, source.compression), span, options):
                 if watch is not None and file is raw:
                     watch(raw.tell())
                 yield item

@@ -1,4 +1,4 @@
-"""Inputs cut into parts, each of which is scored by itself into an output of its own."""
+"""Inputs cut into shards, each of which is scored by itself into an output of its own."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from itertools import count
 from typing import Final
 
 from boilerplate.errors import InputError
-from boilerplate.inputs import ReadOptions, Reject, Scrape, Shard, Source, read_shard, split
+from boilerplate.inputs import ReadOptions, Reject, Scrape, Source, Span, read_span, split
 
 MAX_OVERSHOOT: Final = 2
-"""How many times too large a part for the cores of one machine may be before it is handed out in records."""
+"""How many times too large a shard for the cores of one machine may be before it is handed out in records."""
 MAX_RECORDS: Final = 1024
 """Records that are handed out in one go, however short their texts."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a run.
+class Shard:
+    """A part of a run, with files of its own.
 
     Attributes
     ----------
     number : int
         From 0, in the order of the inputs.
-    shards : tuple of Shard
-        One shard of a large file, or many small files.
+    spans : tuple of Span
+        One span of a large file, or many small files.
     records : tuple of Scrape or Reject
-        What was read already, in place of shards.
+        What was read already, in place of spans.
     read_bytes : int
         Bytes of input that these records took, as stored.
     """
 
     number: int
-    shards: tuple[Shard, ...] = ()
+    spans: tuple[Span, ...] = ()
     records: tuple[Scrape | Reject, ...] = ()
     read_bytes: int = 0
 
     @property
     def size(self) -> int:
         """Bytes of input, as stored; what is not known counts as nothing."""
-        return self.read_bytes + sum(shard.size or 0 for shard in self.shards)
+        return self.read_bytes + sum(span.size or 0 for span in self.spans)
 
     @property
     def name(self) -> str:
@@ -63,25 +63,25 @@ class Part:
         Raises
         ------
         InputError
-            See `boilerplate.inputs.read_shard`.
+            See `boilerplate.inputs.read_span`.
         """
         yield from self.records
-        for shard in self.shards:
-            yield from read_forgiving(shard, options) if forgiving else read_shard(shard, options)
+        for span in self.spans:
+            yield from read_forgiving(span, options) if forgiving else read_span(span, options)
 
 
-def cut(sources: Iterable[Source], target_bytes: int) -> list[Part]:
-    """Cut inputs into parts of about that size.
+def cut(sources: Iterable[Source], target_bytes: int) -> list[Shard]:
+    """Cut inputs into shards of about that size.
 
     Parameters
     ----------
     sources : iterable of Source
     target_bytes : int
-        Files that cannot be cut make larger parts. Small ones are put together.
+        Files that cannot be cut make larger shards. Small ones are put together.
 
     Returns
     -------
-    list of Part
+    list of Shard
         In order; together they hold each record once.
 
     Raises
@@ -89,12 +89,12 @@ def cut(sources: Iterable[Source], target_bytes: int) -> list[Part]:
     InputError
         If a source cannot be read.
     """
-    shards = (shard for source in sources for shard in split(source, target_bytes))
-    return [Part(number, packed) for number, packed in enumerate(_packed(shards, target_bytes))]
+    spans = (span for source in sources for span in split(source, target_bytes))
+    return [Shard(number, packed) for number, packed in enumerate(_packed(spans, target_bytes))]
 
 
-def cut_finely(sources: Iterable[Source], target_bytes: int, options: ReadOptions) -> Iterator[Part]:
-    """Cut inputs into parts that are small in any case, for the cores of one machine.
+def cut_finely(sources: Iterable[Source], target_bytes: int, options: ReadOptions) -> Iterator[Shard]:
+    """Cut inputs into shards that are small in any case, for the cores of one machine.
 
     Files that cannot be cut (standard input, compressed ones, Parquet with large row groups) are read here and handed
     out in records.
@@ -107,55 +107,55 @@ def cut_finely(sources: Iterable[Source], target_bytes: int, options: ReadOption
 
     Yields
     ------
-    Part
+    Shard
         In order; together they hold each record once. What cannot be opened is a reject, too.
     """
     numbers = count()
-    shards = (shard for source in sources for shard in _split_if_possible(source, target_bytes))
-    for packed in _packed(shards, target_bytes):
+    spans = (span for source in sources for span in _split_if_possible(source, target_bytes))
+    for packed in _packed(spans, target_bytes):
         size = packed[0].size
         if size is None or size > MAX_OVERSHOOT * target_bytes:
             for records, read_bytes in _lots(packed[0], options, target_bytes):
-                yield Part(next(numbers), (), records, read_bytes)
+                yield Shard(next(numbers), (), records, read_bytes)
         else:
-            yield Part(next(numbers), packed)
+            yield Shard(next(numbers), packed)
 
 
-def _split_if_possible(source: Source, target_bytes: int) -> list[Shard]:
+def _split_if_possible(source: Source, target_bytes: int) -> list[Span]:
     """What `split` gives; the whole of a source that it cannot read, whose reader will say so."""
     try:
         return split(source, target_bytes)
     except InputError:
-        return [Shard(source)]
+        return [Span(source)]
 
 
-def _packed(shards: Iterable[Shard], target_bytes: int) -> Iterator[tuple[Shard, ...]]:
+def _packed(spans: Iterable[Span], target_bytes: int) -> Iterator[tuple[Span, ...]]:
     """As many neighbours together as are not larger than that; alone what is of unknown size."""
-    packed: list[Shard] = []
+    packed: list[Span] = []
     total = 0
-    for shard in shards:
-        alone = shard.size is None
-        if packed and (alone or packed[-1].size is None or total + (shard.size or 0) > target_bytes):
+    for span in spans:
+        alone = span.size is None
+        if packed and (alone or packed[-1].size is None or total + (span.size or 0) > target_bytes):
             yield tuple(packed)
             packed, total = [], 0
-        packed.append(shard)
-        total += shard.size or 0
+        packed.append(span)
+        total += span.size or 0
     if packed:
         yield tuple(packed)
 
 
 def read_forgiving(
-    shard: Shard, options: ReadOptions, watch: Callable[[int], None] | None = None
+    span: Span, options: ReadOptions, watch: Callable[[int], None] | None = None
 ) -> Iterator[Scrape | Reject]:
-    """What `boilerplate.inputs.read_shard` gives; a reject in place of an error."""
+    """What `boilerplate.inputs.read_span` gives; a reject in place of an error."""
     try:
-        yield from read_shard(shard, options, watch)
+        yield from read_span(span, options, watch)
     except InputError as error:
         yield Reject(error.path, error.row, error.message)
 
 
 def _lots(
-    shard: Shard, options: ReadOptions, target_characters: int
+    span: Span, options: ReadOptions, target_characters: int
 ) -> Iterator[tuple[tuple[Scrape | Reject, ...], int]]:
     """Records together that have about as much text, with the bytes that were read for them."""
     lot: list[Scrape | Reject] = []
@@ -165,11 +165,11 @@ def _lots(
         nonlocal position
         position = place
 
-    for record in read_forgiving(shard, options, watch):
+    for record in read_forgiving(span, options, watch):
         lot.append(record)
         characters += len(record.text) if isinstance(record, Scrape) else 0
         if characters >= target_characters or len(lot) >= MAX_RECORDS:
             yield tuple(lot), position - before
             lot, characters, before = [], 0, position
     if lot:
-        yield tuple(lot), max(position, shard.size or 0) - before
+        yield tuple(lot), max(position, span.size or 0) - before
