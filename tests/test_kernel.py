@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import page_texts
 
+import boilerplate
 from boilerplate import kernel
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evidence.assembly import read_batch
@@ -27,8 +31,11 @@ from boilerplate.evidence.lines import HEAD, MAX_MARKER, TAIL
 from boilerplate.evidence.text import KINDS
 from boilerplate.ngram_table import LARGEST, NGramTable
 
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("boilerplate._kernel") is None or kernel.SWITCH in os.environ,
+    reason="the compiled loops are not here: no compiler at installation",
+)
 loops = kernel.compiled()
-pytestmark = pytest.mark.skipif(loops is None, reason="the compiled loops are not here: no compiler at installation")
 
 HARD = [
     *("", " ", "\n\n", "\x00\x01\n\x00", "...", "\ufeff\n\ud800x", "a\x0bb\u2028c", "A  b\t\tc \u3000 d"),
@@ -94,6 +101,37 @@ class TestSame:
     def test_of_sums_that_need_all_their_bits(self) -> None:
         largest = NGramTable(np.full((2, 17), -LARGEST, dtype=np.int16), np.ones(17, dtype=np.float32))
         assert_same(["a" * (HEAD + TAIL)], [largest])
+
+
+class TestStale:
+    @pytest.fixture(autouse=True)
+    def fresh(self) -> Iterator[None]:
+        kernel.compiled.cache_clear()
+        yield
+        kernel.compiled.cache_clear()
+
+    @pytest.mark.parametrize("source", [None, 1])
+    def test_loops_of_another_source_are_not_used(self, source: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        old = ModuleType("boilerplate._kernel")
+        if source is not None:
+            monkeypatch.setattr(old, "SOURCE", source, raising=False)
+        monkeypatch.setattr(boilerplate, "_kernel", old, raising=False)
+        with pytest.warns(UserWarning, match="compile them once more: pip install -e /"):
+            assert boilerplate.label(HARD[-1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert kernel.compiled() is None
+
+    def test_those_of_this_source_are(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert kernel.compiled() is not None
+
+    def test_without_the_source_they_are_taken_as_they_are(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kernel, "__file__", str(tmp_path / "kernel.py"))
+        assert kernel.compiled() is not None
 
 
 def test_probabilities_of_the_shipped_model_are_the_same(data_pages: list[AnnotatedPage], tmp_path: Path) -> None:

@@ -676,9 +676,20 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* What this was compiled from, so that kernel.py sees when the source has changed since; setup.py gives the number. */
+static int add_constants(PyObject *self)
+{
+    return PyModule_AddIntConstant(self, "SOURCE", KERNEL_SOURCE);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)add_constants},
+    {0, NULL},
+};
+
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT, "boilerplate._kernel", "Compiled help for labelling; see kernel.py.", 0, methods,
-    NULL, NULL, NULL, NULL,
+    slots, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__kernel(void)

@@ -1,4 +1,8 @@
+from typing import Final
+
 from numpy.typing import NDArray
+
+SOURCE: Final[int]
 
 def find_lines(
     codes: NDArray,
