@@ -77,8 +77,10 @@ def json_lines(path: Path, *records: dict[str, Any]) -> Path:
         ("a.csv.gz", "csv"),
         ("s3://bucket/a.parquet", "parquet"),
         ("a.txt", "text"),
+        ("A.JSONL.GZ", "jsonl"),
         ("a", None),
         ("a.gz", None),
+        ("s3://bucket.example/a", None),
     ],
 )
 def test_formats_by_name(name: str, format_: str | None) -> None:
@@ -431,8 +433,18 @@ class TestCommand:
         out = tmp_path / "out.parquet"
         assert run("clean", spider, "-o", out, "--min-quality", "0.5").code == 0
         assert pq.read_table(out)["text"].to_pylist() == [self.PARAGRAPH + "\n"]
-        assert run("clean", spider, "-o", tmp_path / "out.unknown").code == 0
-        assert (tmp_path / "out.unknown").read_text() == run("clean", spider).text
+        assert run("clean", spider, "-o", tmp_path / "out").code == 0
+        assert (tmp_path / "out").read_text() == run("clean", spider).text
+
+    @pytest.mark.parametrize("command", ["score", "clean"])
+    @pytest.mark.parametrize("name", ["out.xlsx", "out.json.gz", "out.tsv"])
+    def test_endings_of_no_format(self, command: str, name: str, spider: Path, tmp_path: Path) -> None:
+        outcome = run(command, spider, "-o", tmp_path / name)
+        assert (outcome.code, outcome.raw, len(outcome.complaints)) == (2, b"", 1)
+        for words in (f"{name}: no format is known by .", "--format", ".jsonl", ".parquet"):
+            assert words in outcome.errors
+        assert not (tmp_path / name).exists()
+        assert run(command, spider, "-o", tmp_path / name, "--format", "jsonl").code == 0
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

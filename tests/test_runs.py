@@ -280,7 +280,7 @@ class TestRunDirectory:
         for number, path in enumerate(paths):
             path.write_bytes(b"".join(rows[4 * number : 4 * number + 4]))
 
-        def read(span: Span, options: ReadOptions) -> Iterator[Scrape | Reject]:
+        def read(span: Span, options: ReadOptions, watch: object) -> Iterator[Scrape | Reject]:
             yield from islice(read_span(span, options), 2)
             if span.source.path == str(paths[1]):
                 raise InputError(paths[1], "the network is down")

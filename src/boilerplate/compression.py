@@ -39,7 +39,7 @@ class DamageError(OSError):
 
 def compression_of_name(name: str) -> Compression:
     """What the end of a file's name says."""
-    return next((found for suffix, found in SUFFIXES.items() if name.endswith(suffix)), "none")
+    return next((found for suffix, found in SUFFIXES.items() if name.lower().endswith(suffix)), "none")
 
 
 def compression_of_content(head: bytes) -> Compression:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Final, cast
 
 from boilerplate.errors import InputError
+
+_BUFFER_BYTES: Final = 1 << 16
 
 
 @contextmanager
@@ -33,7 +36,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         If the folder cannot be written to.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
-        with path.open("wb") as device:
+        with opened_to_write(path) as device:
             yield device
         return
     target = Path(os.path.realpath(path))
@@ -43,7 +46,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(path, f"cannot be written: {error.strerror}") from None
     part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as raw, packed_as(path.name, raw) as file:
+        with opened_to_write(path, handle) as raw, packed_as(path.name, raw) as file:
             yield file
         part.chmod(0o666 & ~_umask())
         try:
@@ -53,6 +56,38 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def opened_to_write(path: Path, handle: int | None = None) -> IO[bytes]:
+    """Open a file to write, whose errors name it: the system names files only when it opens them.
+
+    Parameters
+    ----------
+    path : Path
+        As errors show it.
+    handle : int, optional
+        Of the file, if it is open already under another name.
+
+    Returns
+    -------
+    binary file
+    """
+    raw = _Named(path if handle is None else handle, path)
+    return cast("IO[bytes]", io.BufferedWriter(raw, _BUFFER_BYTES))
+
+
+class _Named(io.FileIO):
+    def __init__(self, file: Path | int, path: Path) -> None:
+        super().__init__(file, "wb")
+        self._path = path
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            # A full disk, for one.
+            error.filename = str(self._path)
+            raise
 
 
 @contextmanager

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from boilerplate.errors import InputError, missing_extra
-from boilerplate.files import packed_as, written_whole
+from boilerplate.files import opened_to_write, packed_as, written_whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:::.*)?://")
+_GONE: Final = (404, 410)
+"""What HTTP says of what is not there."""
 _BLOCK_BYTES: Final = 4 << 20
 """What is fetched in one go; some file systems would take fifty megabytes."""
 
@@ -177,14 +179,52 @@ def written_whole_at(path: str) -> Iterator[IO[bytes]]:
         with written_whole(Path(path)) as local:
             yield local
         return
+    check_writable(path)
     system, inner = file_system(path)
     with tempfile.TemporaryDirectory(prefix="boilerplate-") as passing:
         # Files of fsspec would not do: they put what was written so far when an exception closes them.
         whole = Path(passing, "file")
-        with whole.open("wb") as raw, packed_as(path, raw) as file:
+        with opened_to_write(whole) as raw, packed_as(path, raw) as file:
             yield file
         with errors_of(path):
             system.put_file(str(whole), inner)
+
+
+def check_writable(url: str) -> None:
+    """Refuse URLs that cannot be written to.
+
+    Parameters
+    ----------
+    url : str
+
+    Raises
+    ------
+    InputError
+    """
+    if url.lower().startswith(("http://", "https://")):
+        raise InputError(url, "cannot be written: HTTP is for reading; name a file, or a store such as s3://bucket/…")
+
+
+def not_found(url: str, error: FileNotFoundError) -> InputError:
+    """What to say of a file that a file system says it has not.
+
+    That of HTTP says so whatever went wrong, and has the reason as the cause.
+
+    Parameters
+    ----------
+    url : str
+    error : FileNotFoundError
+
+    Returns
+    -------
+    InputError
+    """
+    reason = error.__cause__
+    status = getattr(reason, "status", None)
+    if reason is None or status in _GONE:
+        return InputError(url, "no such file or folder")
+    said = getattr(reason, "message", "")
+    return InputError(url, f"cannot be fetched: {f'{status} {said}'.strip() if status else _first_row(reason)}")
 
 
 @contextmanager
@@ -192,8 +232,8 @@ def errors_of(url: str) -> Iterator[None]:
     """Say in one line what a file system says: each has exceptions of its own."""
     try:
         yield
-    except FileNotFoundError:
-        raise InputError(url, "no such file or folder") from None
+    except FileNotFoundError as error:
+        raise not_found(url, error) from None
     except ImportError as error:
         raise InputError(url, f"{_first_row(error)}; pip install 'boilerplate[remote]' has the usual ones") from None
     except Exception as error:

@@ -79,8 +79,7 @@ def clean(
     from boilerplate.cli.score import score
     from boilerplate.outputs import output_format_of_name
 
-    named = output_format_of_name(output) if output else None
-    format_ = format_ or named or "text"
+    format_ = format_ or (output_format_of_name(output) if output else None) or "text"
     ctx.invoke(
         score,
         inputs=inputs,

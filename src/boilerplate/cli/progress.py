@@ -50,10 +50,15 @@ class ScoringBar:
             self._task = progress.add_task("", total=total or None, left="")
         self.show(done, position)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `show` would show anything now."""
+        return self._progress is not None and time.monotonic() - self._shown >= _SECONDS_BETWEEN
+
     def show(self, tally: Tally, position: int) -> None:
         """Show counts, and how many bytes of input were read for them."""
         self._latest = (tally, position)
-        if self._progress is not None and time.monotonic() - self._shown >= _SECONDS_BETWEEN:
+        if self.is_due:
             self._draw(tally, position)
 
     def finish(self) -> None:

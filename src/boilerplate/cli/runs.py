@@ -24,6 +24,7 @@ from boilerplate.storage import is_remote
 
 if TYPE_CHECKING:
     from boilerplate.labeller import PageMethods
+    from boilerplate.runs.manifest import Manifest
     from boilerplate.runs.work import Outcome
     from boilerplate.scoring import ScoredPage
 
@@ -195,24 +196,53 @@ def score_in_folder(
                 position += outcome.shard.size
                 bar.show(tally, position)
 
+            def glimpse(part: Tally, read_bytes: int) -> None:
+                if bar.is_due:
+                    bar.show(tally + part, position + read_bytes)
+
             recipe = Recipe(folder, manifest.model, output_format, read, write, strict)
-            carry_out(recipe, planned.to_do, jobs, dask, watch)
+            carry_out(recipe, planned.to_do, jobs, dask, watch, glimpse)
         sum_up(folder, tally)
     click.echo(f"boilerplate: {location}: {summary(tally)}", err=True)
     if tally.rejects and not tally.pages:
         raise click.exceptions.Exit(BAD_INPUT)
 
 
-def sources_of_run(inputs: Sequence[str], list_: Callable[[Sequence[str]], list[Source]]) -> list[Source]:
+def model_of_run(location: str) -> bytes:
+    """The model file of a run that was begun."""
+    from boilerplate.runs.folder import folder_at
+    from boilerplate.runs.work import MODEL
+
+    with folder_at(location).read(MODEL) as file:
+        return file.read()
+
+
+def sources_of_run(inputs: Sequence[str], list_: Callable[..., list[Source]], begun: Manifest | None) -> list[Source]:
     """The inputs of a run, with full paths: it outlives the folder that it is begun in, and workers may be elsewhere.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        As they were named; if none are, the inputs of the run that is gone on with, as they are now.
+    list_ : callable
+        Makes sources of them.
+    begun : Manifest or None
+        That run.
+
+    Returns
+    -------
+    list of Source
 
     Raises
     ------
     BoilerplateError
         If one is not there, or is standard input.
     """
+    if not inputs and begun is not None:
+        # Those that are missing are missed when the run is compared with what it was.
+        return list_([source.path for source in begun.sources], complain=lambda error: None)
     if not inputs:
-        raise BoilerplateError("a run directory needs inputs: name files or folders")
+        raise BoilerplateError("a run directory needs inputs, if it holds no run to --resume: name files or folders")
     sources = [] if STDIN in inputs else list_([name if is_remote(name) else os.path.abspath(name) for name in inputs])
     if STDIN in inputs or any(source.is_stream for source in sources):
         raise BoilerplateError("a run directory needs inputs that can be read again; save streams to files")

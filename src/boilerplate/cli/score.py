@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
@@ -37,6 +38,7 @@ from boilerplate.outputs import OUTPUT_FORMATS
 if TYPE_CHECKING:
     from boilerplate.inputs import Format, ReadOptions, Source
     from boilerplate.outputs import Layout, OutputFormat, WriteOptions, Writer
+    from boilerplate.runs.manifest import Manifest
 
 FORMATS = ("table", *OUTPUT_FORMATS)
 ROW_FORMATS = ("jsonl", "csv", "parquet")
@@ -45,6 +47,30 @@ RESERVED_FIELDS = ("id", "path", "quality", "lines", "other_fields")
 DEFAULT_SHARD_SIZE = "32MB"
 NOT_OF_OUTPUT = frozenset(("inputs", "output", "model_path", "jobs", "dask", "run_dir", "resume", "rejects", "strict"))
 """Parameters that change nothing in outputs, or that a run directory has a record of in another way."""
+BEGUN_RUN = "boilerplate.run"
+"""Where the context holds the manifest of the run that is gone on with."""
+
+
+def _take_over_options(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Let options that are not given be those of the run that is gone on with.
+
+    As the callback of both ``--run-dir`` and ``--resume``, which click reads first of all, and in any order.
+    """
+    given = {**ctx.params, param.name: value}
+    if given.get("run_dir") and given.get("resume"):
+        from boilerplate.runs.folder import folder_at
+        from boilerplate.runs.run import begun_run
+
+        begun = begun_run(folder_at(given["run_dir"]))
+        if begun is not None:
+            ctx.meta[BEGUN_RUN] = begun
+            names = {name.rstrip("_"): name for name in (other.name for other in ctx.command.params) if name}
+            ctx.default_map = {
+                names[name]: tuple(value) if isinstance(value, list) else value
+                for name, value in begun.options.items()
+                if name in names and value is not None
+            }
+    return value
 
 
 @click.command()
@@ -78,9 +104,17 @@ NOT_OF_OUTPUT = frozenset(("inputs", "output", "model_path", "jobs", "dask", "ru
 @click.option(
     "--run-dir",
     metavar="DIR",
+    is_eager=True,
+    callback=_take_over_options,
     help="Work in shards, each with an output file in this new folder (or s3://… URL), so that a killed run can go on.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir, or begin it if there is none.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    is_eager=True,
+    callback=_take_over_options,
+    help="Go on with the run in --run-dir, or begin it if there is none. Inputs and options need not be given again.",
+)
 @click.option(
     "--shard-size",
     type=ByteSize(),
@@ -134,16 +168,26 @@ def score(
     boilerplate score crawl/*.jsonl -j -1 --run-dir scored/ --resume
     trafilatura -u URL | boilerplate score --format text --keep body,caption
     """
-    from boilerplate.cli.runs import rejects_to, score_here, score_in_folder, score_on_cores, sources_of_run
+    from boilerplate.cli.runs import (
+        model_of_run,
+        rejects_to,
+        score_here,
+        score_in_folder,
+        score_on_cores,
+        sources_of_run,
+    )
     from boilerplate.inputs import ReadOptions, copied, list_sources
     from boilerplate.outputs import WriteOptions, open_writer, output_format_of_name
+    from boilerplate.persistence import load_labeller as load_labeller_of
 
     on_terminal = output is None and run_dir is None and sys.stdout.isatty()
     if format_ is None:
         named = output_format_of_name(output) if output else None
         format_ = "table" if on_terminal and not (per_line or no_lines or clean_field) else named or "jsonl"
     _check_combination(ctx, format_)
-    model = load_labeller(model_path)
+    begun: Manifest | None = ctx.meta.get(BEGUN_RUN)
+    kept_model = model_of_run(run_dir) if begun and run_dir and not model_path else None
+    model = load_labeller(model_path) if kept_model is None else load_labeller_of(io.BytesIO(kept_model))
     reading = ReadOptions(text_field, max_record_bytes)
     writing = WriteOptions(
         min_confidence,
@@ -158,16 +202,18 @@ def score(
     listed = partial(list_sources, input_format=input_format, text_field=text_field)
 
     if run_dir is not None:
-        sources = sources_of_run(inputs, listed)
+        sources = sources_of_run(inputs, listed, begun)
+        shard_bytes = shard_size or ByteSize().convert(DEFAULT_SHARD_SIZE, None, ctx)
+        in_force = {**ctx.params, "format_": format_, "shard_size": shard_bytes, "keep": sorted(keep)}
         score_in_folder(
             sources,
             run_dir,
-            model_file(model_path),
+            kept_model or model_file(model_path),
             cast("OutputFormat", format_),
             reading,
             _with_columns(writing, format_, sources, reading),
-            options={name.rstrip("_"): value for name, value in ctx.params.items() if name not in NOT_OF_OUTPUT},
-            shard_bytes=shard_size or ByteSize().convert(DEFAULT_SHARD_SIZE, None, ctx),
+            options={name.rstrip("_"): value for name, value in in_force.items() if name not in NOT_OF_OUTPUT},
+            shard_bytes=shard_bytes,
             resume=resume,
             strict=strict,
             jobs=jobs,

@@ -9,17 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
 from boilerplate.compression import DamageError
 from boilerplate.inputs.records import ReadOptions, Reject, Scrape, no_text, scrape_of_fields
+from boilerplate.inputs.sniff import delimiter_of_header
 from boilerplate.inputs.spans import Span
 
-_DELIMITERS: Final = ",;\t|"
-_NO_DELIMITER: Final = "\ud800"
-"""Is in no text that was decoded."""
 _NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
 """What the handler ``surrogateescape`` makes of bytes that are not UTF-8."""
 _NEWLINES: Final = ("\n", "\r")
@@ -36,7 +34,7 @@ def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape |
     csv.field_size_limit(max(csv.field_size_limit(), 2 * options.max_record_bytes))
     lines = _Lines(file, options.max_record_bytes)
     try:
-        delimiter = "\t" if source.format == "tsv" else _delimiter(lines.first(), options.text_field)
+        delimiter = "\t" if source.format == "tsv" else delimiter_of_header(lines.first(), options.text_field)
         rows = csv.reader(lines, delimiter=delimiter)
         try:
             header = next((row for row in rows if row), None)
@@ -45,7 +43,10 @@ def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape |
             return
         if header is None:
             return
-        names = [_NOT_UTF8.sub("\ufffd", name) for name in header]
+        names = _names(header)
+        if repeated := next((name for name, count in Counter(names).items() if count > 1), None):
+            yield Reject(source.shown, 1, f"two columns are called {repeated!r}; rename one of them", lines.excerpt())
+            return
         if options.text_field not in names:
             yield Reject(source.shown, 1, no_text(names, options.text_field), lines.excerpt())
             return
@@ -64,16 +65,12 @@ def read(file: IO[bytes], span: Span, options: ReadOptions) -> Iterator[Scrape |
         yield Reject(source.shown, lines.row + len(lines.held), str(error))
 
 
-def _delimiter(line: str, text_field: str) -> str:
-    """What stands between the names of a header row: what makes the text field one of them, else what is most.
-
-    A header of one name does not tell what would stand behind it, so nothing in such a file parts fields.
-    """
-    columns = {delimiter: next(csv.reader([line], delimiter=delimiter), []) for delimiter in _DELIMITERS}
-    if all(len(names) < 2 for names in columns.values()):
-        return _NO_DELIMITER
-    named = (delimiter for delimiter, names in columns.items() if text_field in names)
-    return next(named, max(columns, key=lambda delimiter: len(columns[delimiter])))
+def _names(header: Sequence[str]) -> list[str]:
+    """Names of columns; of several that have none, as trailing commas make them, each gets one by its place."""
+    names = [_NOT_UTF8.sub("\ufffd", name) for name in header]
+    if names.count("") < 2:
+        return names
+    return [name or f"column {place}" for place, name in enumerate(names, 1)]
 
 
 def _rows(rows: Iterator[list[str]], lines: _Lines, columns: int, delimiter: str) -> Iterator[list[str] | str]:

@@ -22,7 +22,7 @@ from boilerplate.inputs.sniff import (
     format_of_name,
     read_head,
 )
-from boilerplate.storage import file_system, is_remote, open_to_read, rewound
+from boilerplate.storage import file_system, is_remote, not_found, open_to_read, rewound
 
 STDIN: Final = "-"
 """What stands for standard input."""
@@ -92,7 +92,7 @@ def list_sources(
     input_format : str, optional
         Read all files as this, whatever their names and contents say.
     text_field : str
-        By this field JSON Lines are told from text.
+        By this field JSON Lines and CSV are told from text.
     complain : callable, optional
         Called with each `InputError`; by default it is raised.
 
@@ -193,8 +193,8 @@ def _remote_files(url: str, input_format: Format | None) -> Iterator[tuple[str, 
                 yield _url_of(system, url, name), below[name]
     except (InputError, GeneratorExit):
         raise
-    except FileNotFoundError:
-        raise InputError(url, "no such file or folder") from None
+    except FileNotFoundError as error:
+        raise not_found(url, error) from None
     except Exception as error:
         raise InputError(url, str(error).split("\n")[0] or type(error).__name__) from None
 
@@ -250,8 +250,9 @@ def _source(path: str, info: dict[str, Any], input_format: Format | None, text_f
 
 def _sniffed(file: Any, compression: Compression, text_field: str, path: str) -> Format:
     try:
-        found = format_of_content(read_head(decompressed(file, compression), _SNIFFED_BYTES), text_field)
-    except OSError as error:
+        head = read_head(decompressed(file, compression), _SNIFFED_BYTES, text_field)
+        found = format_of_content(head, text_field)
+    except (OSError, ValueError) as error:
         raise InputError(path, str(error)) from None
     if found == "text" and _JSON.search(path):
         raise InputError(path, "no JSON Lines; make an object a row of it, as jq -c '.[]' does")

@@ -188,9 +188,12 @@ def _recognised(source: Source, file: IO[bytes], options: ReadOptions) -> tuple[
     if found == "auto":
         content = decompressed(rewound(head, cast("IO[bytes]", recorded)), compression)
         try:
-            found = format_of_content(read_head(content, options.max_record_bytes), options.text_field)
+            head = read_head(content, options.max_record_bytes, options.text_field)
+            found = format_of_content(head, options.text_field)
         except DamageError:
             found = "text"  # whose reader will say it
+        except ValueError as error:
+            raise InputError(source.shown, str(error)) from None
     file = rewound(b"".join(recorded.parts), file)
     if found == "parquet":
         spool = tempfile.TemporaryFile()  # noqa: SIM115  it goes with the last reference

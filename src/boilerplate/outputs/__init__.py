@@ -5,8 +5,10 @@ There is a module for each format; `docs/formats.md` describes them.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import IO, Final, Literal, cast, get_args
 
+from boilerplate.errors import BoilerplateError
 from boilerplate.outputs.options import DEFAULT_WRITING, Layout, WriteOptions, Writer
 
 __all__ = ["OUTPUT_FORMATS", "Layout", "OutputFormat", "WriteOptions", "Writer", "open_writer", "output_format_of_name"]
@@ -16,11 +18,14 @@ OUTPUT_FORMATS: Final = cast("tuple[OutputFormat, ...]", get_args(OutputFormat))
 
 _FORMAT_OF_SUFFIX: Final[dict[str, OutputFormat]] = {
     ".jsonl": "jsonl",
+    ".jl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".txt": "text",
+    ".text": "text",
+    ".md": "text",
 }
 
 
@@ -67,9 +72,30 @@ def open_writer(format_: OutputFormat, file: IO[bytes], options: WriteOptions = 
 
 
 def output_format_of_name(name: str) -> OutputFormat | None:
-    """What the end of a file's name says, a compression's suffix left out; None if it says nothing."""
+    """What the end of a file's name says, a compression's suffix left out.
+
+    Parameters
+    ----------
+    name : str
+        Path or URL.
+
+    Returns
+    -------
+    str or None
+        None for a name without an end.
+
+    Raises
+    ------
+    BoilerplateError
+        If the end is that of no format.
+    """
     from boilerplate.compression import SUFFIXES
 
+    plain = name.lower()
     for packed in SUFFIXES:
-        name = name.removesuffix(packed)
-    return next((found for suffix, found in _FORMAT_OF_SUFFIX.items() if name.endswith(suffix)), None)
+        plain = plain.removesuffix(packed)
+    suffix = PurePosixPath(plain).suffix
+    if suffix and suffix not in _FORMAT_OF_SUFFIX:
+        known = ", ".join(_FORMAT_OF_SUFFIX)
+        raise BoilerplateError(f"{name}: no format is known by {suffix}; choose one by --format, or end in {known}")
+    return _FORMAT_OF_SUFFIX.get(suffix)

@@ -28,6 +28,8 @@ class WriteOptions:
         How probable these labels must be together; see `boilerplate.cleaning.keep_lines`.
     header : bool
         Whether CSV begins with a row of names: not in the second part of a file and those after it.
+    continued : bool
+        Whether text begins with the blank line that stands between pages: in files that others stand before.
     layout : str
         For JSON Lines, CSV and Parquet. CSV, which cannot nest, has ``lines`` in place of ``pages``.
     clean_field : str, optional
@@ -46,6 +48,7 @@ class WriteOptions:
     keep: tuple[str, ...] = ("body",)
     threshold: float | None = None
     header: bool = True
+    continued: bool = False
     layout: Layout = "pages"
     clean_field: str | None = None
     text_field: str = "text"

@@ -15,7 +15,7 @@ class TextWriter:
     def __init__(self, file: IO[bytes], options: WriteOptions) -> None:
         self._file = file
         self._options = options
-        self._written = False
+        self._written = options.continued
 
     def write(self, page: ScoredPage) -> None:
         """Write one page, if anything of it is kept."""

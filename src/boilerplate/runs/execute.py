@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from boilerplate.errors import BoilerplateError
+from boilerplate.errors import BoilerplateError, missing_extra
 
 PARENT_CHECK_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 20
@@ -138,7 +138,7 @@ def _cluster(address: str) -> Iterator[None]:
     try:
         from distributed import Client
     except ModuleNotFoundError:
-        raise BoilerplateError("--dask needs Dask; install it with: pip install 'boilerplate[dask]'") from None
+        raise missing_extra("--dask needs Dask", "dask") from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # a TimeoutError is an OSError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,10 +14,10 @@ from typing import IO, Any, Final
 
 from boilerplate.errors import BoilerplateError, InputError
 from boilerplate.files import written_whole
-from boilerplate.storage import errors_of, file_system, is_remote, open_to_read, written_whole_at
+from boilerplate.storage import check_writable, errors_of, file_system, is_remote, open_to_read, written_whole_at
 
 LOCK: Final = "lock"
-_UNFINISHED: Final = ".*.part"
+_UNFINISHED: Final = re.compile(r"\.(.+)\.\w+\.part")
 """What `written_whole` names a file that has not its name yet."""
 
 
@@ -31,7 +32,13 @@ def folder_at(location: str) -> Folder:
     -------
     LocalFolder or RemoteFolder
         It need not exist yet.
+
+    Raises
+    ------
+    InputError
+        If files cannot be written there.
     """
+    check_writable(location)
     return RemoteFolder(location.rstrip("/")) if is_remote(location) else LocalFolder(os.path.abspath(location))
 
 
@@ -85,10 +92,21 @@ class LocalFolder:
         """Remove a file, if it is there."""
         self._path(name).unlink(missing_ok=True)
 
-    def sweep(self) -> None:
-        """Remove what killed processes left half-written."""
-        for path in Path(self.location).rglob(_UNFINISHED):
-            path.unlink(missing_ok=True)
+    def sweep(self, inners: Iterable[str], names: re.Pattern[str]) -> None:
+        """Remove what killed processes left half-written.
+
+        Parameters
+        ----------
+        inners : iterable of str
+            Folders in this one; ``""`` is this one itself.
+        names : pattern
+            Of the files that were to be written; those of other programs stay.
+        """
+        for inner in inners:
+            for name in self.sizes(inner):
+                found = _UNFINISHED.fullmatch(name)
+                if found and names.fullmatch(found[1]):
+                    self.remove(f"{inner}/{name}")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -167,7 +185,7 @@ class RemoteFolder:
         with suppress(FileNotFoundError):
             system.rm_file(path)
 
-    def sweep(self) -> None:
+    def sweep(self, inners: Iterable[str], names: re.Pattern[str]) -> None:
         """Nothing is ever half-written here."""
 
     @contextmanager

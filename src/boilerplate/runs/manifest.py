@@ -26,7 +26,7 @@ class Manifest:
     model : str
         The model's state digest.
     options : dict
-        All options that change outputs, as plain values.
+        All options that change outputs, as plain values: those in force, given or not.
     sources : list of Source
         The inputs, in order.
     shards : list of Shard
@@ -110,7 +110,8 @@ def difference(begun: Manifest, wanted: Manifest) -> str | None:
         return f"it was begun with boilerplate {begun.version}, this is {wanted.version}"
     if begun.model != wanted.model:
         return f"the model has changed (it was {begun.model[:16]}, now it is {wanted.model[:16]})"
-    for name in {**begun.options, **wanted.options}:
+    # What formats the inputs were taken for is in the inputs themselves.
+    for name in {name: None for name in (*begun.options, *wanted.options) if name != "input_format"}:
         before, now = begun.options.get(name), wanted.options.get(name)
         if before != now:
             return f"--{name.replace('_', '-')} has changed (it was {_shown(before)}, now it is {_shown(now)})"

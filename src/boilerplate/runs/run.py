@@ -30,9 +30,9 @@ from boilerplate.persistence import read_manifest
 from boilerplate.runs.execute import execute
 from boilerplate.runs.folder import LOCK, Folder
 from boilerplate.runs.manifest import Manifest, difference
-from boilerplate.runs.shards import Shard, cut
+from boilerplate.runs.shards import SHARD_NAME, Shard, cut
 from boilerplate.runs.tally import Tally
-from boilerplate.runs.work import DONE, MODEL, OUTPUT, Outcome, Recipe, done_name, output_name, score_shard
+from boilerplate.runs.work import DONE, MODEL, OUTPUT, REJECTS, Outcome, Recipe, done_name, output_name, score_shard
 
 MANIFEST: Final = "manifest.json"
 SUMMARY: Final = "summary.json"
@@ -40,6 +40,9 @@ _EARLY_LEFTOVER: Final = re.compile(
     rf"{re.escape(LOCK)}|{re.escape(MODEL)}|\.({re.escape(MODEL)}|{re.escape(MANIFEST)})\.\w+\.part"
 )
 """What a run that was killed before it had a manifest can have left."""
+_FOLDERS: Final = ("", OUTPUT, REJECTS, DONE)
+_FILES: Final = re.compile(rf"{re.escape(MODEL)}|{re.escape(MANIFEST)}|{re.escape(SUMMARY)}|{SHARD_NAME}\.\w+")
+"""Where files of a run are, and what they are called."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,25 @@ class Plan:
 
     to_do: list[Shard]
     done: list[Outcome]
+
+
+def begun_run(folder: Folder) -> Manifest | None:
+    """What the run in a folder is made of; None if there is none.
+
+    Parameters
+    ----------
+    folder : Folder
+
+    Returns
+    -------
+    Manifest or None
+
+    Raises
+    ------
+    BoilerplateError
+        If its manifest cannot be read.
+    """
+    return _manifest(folder) if MANIFEST in folder.entries() else None
 
 
 def open_run(
@@ -76,7 +98,7 @@ def open_run(
     model : bytes
         A model file.
     options : dict
-        All options that change outputs, as plain values.
+        All options that change outputs, as plain values: those in force, given or not.
     shard_bytes : int
         About how large shards are.
     resume : bool
@@ -98,23 +120,27 @@ def open_run(
     if MANIFEST in entries:
         if not resume:
             raise BoilerplateError(f"{folder.location}: holds a run; go on with it (--resume) or choose another folder")
-        with folder.read(MANIFEST) as file:
-            begun = Manifest.from_json(file.read(), f"{folder.location}/{MANIFEST}")
+        begun = _manifest(folder)
         if reason := difference(begun, wanted):
             raise BoilerplateError(f"{folder.location}: cannot go on: {reason}; begin a new run in another folder")
         # Only now is it sure that what lies here is of this run.
-        folder.sweep()
+        folder.sweep(_FOLDERS, _FILES)
         return begun
     if not all(_EARLY_LEFTOVER.fullmatch(name) for name in entries):
         folder.remove(LOCK)
         raise BoilerplateError(f"{folder.location}: holds other files and no run; choose a new or empty folder")
-    folder.sweep()
+    folder.sweep(_FOLDERS, _FILES)
     wanted = replace(wanted, shards=cut(sources, shard_bytes))
     with folder.writing(MODEL) as file:
         file.write(model)
     with folder.writing(MANIFEST) as file:
         file.write(wanted.to_json().encode("utf-8", "surrogatepass"))
     return wanted
+
+
+def _manifest(folder: Folder) -> Manifest:
+    with folder.read(MANIFEST) as file:
+        return Manifest.from_json(file.read(), f"{folder.location}/{MANIFEST}")
 
 
 def plan(folder: Folder, shards: Sequence[Shard], output_format: OutputFormat) -> Plan:
@@ -144,7 +170,12 @@ def plan(folder: Folder, shards: Sequence[Shard], output_format: OutputFormat) -
 
 
 def carry_out(
-    recipe: Recipe, shards: Sequence[Shard], jobs: int, dask: str | None, watch: Callable[[Outcome], None]
+    recipe: Recipe,
+    shards: Sequence[Shard],
+    jobs: int,
+    dask: str | None,
+    watch: Callable[[Outcome], None],
+    glimpse: Callable[[Tally, int], None] = lambda tally, position: None,
 ) -> None:
     """Score shards, each into its own files.
 
@@ -156,6 +187,9 @@ def carry_out(
     dask : str or None
     watch : callable
         Told of each shard, as it is done.
+    glimpse : callable
+        With shards that are scored in this process, told after each page of the counts of its shard so far, and of how
+        many bytes of it were read.
 
     Raises
     ------
@@ -163,15 +197,18 @@ def carry_out(
         If a shard could not be done, when all others are.
     """
     failures: list[str] = []
+    score = partial(score_shard, recipe=recipe)
+    if jobs == 1 and dask is None:
+        score = partial(score, glimpse=glimpse)  # which does not travel to other processes
     try:
-        with closing(execute(partial(score_shard, recipe=recipe), shards, jobs=jobs, dask=dask)) as outcomes:
+        with closing(execute(score, shards, jobs=jobs, dask=dask)) as outcomes:
             for outcome in outcomes:
                 watch(outcome)
                 if outcome.failure is not None:
                     failures.append(outcome.failure)
     except BaseException:
         # Workers that were ended could not tidy up.
-        recipe.folder.sweep()
+        recipe.folder.sweep(_FOLDERS, _FILES)
         raise
     if failures:
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""

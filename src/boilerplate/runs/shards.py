@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -14,6 +15,8 @@ MAX_OVERSHOOT: Final = 2
 """How many times too large a shard for the cores of one machine may be before it is handed out in records."""
 MAX_RECORDS: Final = 1024
 """Records that are handed out in one go, however short their texts."""
+SHARD_NAME: Final = r"shard-\d{6,}"
+"""What names of shards look like, as a pattern."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Shard:
         """What its files are called, but for their suffix: in order of name they are in the order of the inputs."""
         return f"shard-{self.number:06d}"
 
-    def read(self, options: ReadOptions, forgiving: bool) -> Iterator[Scrape | Reject]:
+    def read(
+        self, options: ReadOptions, forgiving: bool, watch: Callable[[int], None] | None = None
+    ) -> Iterator[Scrape | Reject]:
         """Its records, in order.
 
         Parameters
@@ -55,6 +60,8 @@ class Shard:
         options : ReadOptions
         forgiving : bool
             Whether a file that cannot be opened is a reject rather than an error.
+        watch : callable, optional
+            Told how many bytes of the shard have been read, as stored; not within row groups of Parquet.
 
         Yields
         ------
@@ -66,8 +73,16 @@ class Shard:
             See `boilerplate.inputs.read_span`.
         """
         yield from self.records
+        read = read_forgiving if forgiving else read_span
+        before = 0
         for span in self.spans:
-            yield from read_forgiving(span, options) if forgiving else read_span(span, options)
+            yield from read(span, options, None if watch is None else partial(_watch_span, watch, span, before))
+            before += span.size or 0
+
+
+def _watch_span(watch: Callable[[int], None], span: Span, before: int, place: int) -> None:
+    if span.source.format != "parquet":
+        watch(before + max(0, min(place - (span.start or 0), span.size or 0)))
 
 
 def cut(sources: Iterable[Source], target_bytes: int) -> list[Shard]:

@@ -77,7 +77,9 @@ class Outcome:
     failure: str | None = None
 
 
-def score_shard(shard: Shard, recipe: Recipe) -> Outcome:
+def score_shard(
+    shard: Shard, recipe: Recipe, glimpse: Callable[[Tally, int], None] = lambda tally, position: None
+) -> Outcome:
     """Score a shard of a run.
 
     Its files appear whole, and the note that it is done comes last: whatever happens, a shard is done or is not. Doing
@@ -87,6 +89,8 @@ def score_shard(shard: Shard, recipe: Recipe) -> Outcome:
     ----------
     shard : Shard
     recipe : Recipe
+    glimpse : callable
+        Told after each page of the counts so far, and of how many bytes of the shard were read.
 
     Returns
     -------
@@ -103,14 +107,25 @@ def score_shard(shard: Shard, recipe: Recipe) -> Outcome:
     folder = recipe.folder
     known = replace(shard, records=())
     tally = Tally()
+    position = 0
+
+    def watch(place: int) -> None:
+        nonlocal position
+        position = place
+
     try:
         model = _model(folder, recipe.model)
         with folder.writing(output_name(shard, recipe.output_format)) as file:
-            writer = open_writer(recipe.output_format, file, recipe.write)
+            writer = open_writer(recipe.output_format, file, _write_options(shard, recipe))
+
+            def write(page: ScoredPage) -> None:
+                writer.write(page)
+                glimpse(tally, position)
+
             with _rejects_file(shard, folder) as reject:
-                records = shard.read(recipe.read, recipe.forgiving)
+                records = shard.read(recipe.read, recipe.forgiving, watch)
                 take = fail if recipe.strict else reject
-                score_records(records, model, recipe.write.wants, writer.write, take, tally)
+                score_records(records, model, recipe.write.wants, write, take, tally)
             writer.close()
             size = file.tell()
         note = {**tally.to_dict(), "output_bytes": size}
@@ -191,6 +206,11 @@ def done_name(shard: Shard) -> str:
 def reject_row(reject: Reject) -> bytes:
     """A reject as a row of JSON Lines."""
     return json_row(asdict(reject)).encode()
+
+
+def _write_options(shard: Shard, recipe: Recipe) -> WriteOptions:
+    """Those of the recipe; files that stand for themselves are to be joined by ``cat`` all the same."""
+    return replace(recipe.write, continued=recipe.write.header and shard.number > 0)
 
 
 @contextmanager
