@@ -2,8 +2,8 @@
 
 No reader may crash, hang, or lose a record without saying so; `tests/reader_fuzzing.py` says what exactly is checked.
 Each kind of file has its turn, in processes of its own, which may crash. Hypothesis makes the files, and makes small
-those that show a fault. With ``--engine atheris`` (``pip install atheris``) noise is steered by which lines of the readers
-it reaches, in place of chance. How far it is stands on standard error, the table of counts on standard output.
+those that show a fault. With ``--engine atheris`` (``pip install atheris``) noise is steered by which lines of the
+readers it reaches, in place of chance. How far it is stands on standard error, the table of counts on standard output.
 
 usage: python benchmarks/fuzz_readers.py [--minutes N | --inputs N] [--kinds jsonl,csv,...] [--engine ENGINE]
 

@@ -403,9 +403,11 @@ class TestScoreOutput:
         out = tmp_path / "out.jsonl"
         out.write_text("precious")
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (200, 200))
-        assert refused(run_alone("score", page, "-o", out, preexec_fn=limit), "File too large")
+        assert refused(run_alone("score", page, "-o", out, preexec_fn=limit), f"{out}: File too large")
         assert out.read_text() == "precious"
         assert files_in(tmp_path) == ["out.jsonl", "tram.txt"]
+        parquet = tmp_path / "out.parquet"
+        assert refused(run_alone("score", page, "-o", parquet, preexec_fn=limit), f"{parquet}: File too large")
 
     def test_an_existing_file_survives_a_model_that_cannot_be_used(self, page: Path, tmp_path: Path) -> None:
         out = tmp_path / "out.jsonl"

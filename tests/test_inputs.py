@@ -104,6 +104,21 @@ class TestRecognition:
             (b"\n<!DOCTYPE html>\n<p>One", "html"),
             (b'<?xml version="1.0"?>\n<!-- a -->\n<html lang="en">', "html"),
             (b"<htmlish>", "text"),
+            (b"id,text\n1,One\n2,Two\n", "csv"),
+            (b'\xef\xbb\xbf"text";"id"\r\n"One; ""or""\r\n\r\ntwo";"1"\r\n\r\n', "csv"),
+            (b'text,id\n"' + b"ferry, \n" * 20_000 + b'",1\nTwo,2\n', "csv"),
+            (b"id\ttext\n1\tOne, two\n", "tsv"),
+            (b",text\n0,One\n", "csv"),
+            (b"id,text\n" + b"1,One\n" * 20_000, "csv"),
+            (b"id,text\n", "text"),
+            (b"text\nOne\n", "text"),
+            (b"id,text\n1,One\n\n2,Two\n", "text"),
+            (b"id,text\n1,One, or two\n", "text"),
+            (b"Photo, text\nBy Una Fairlie, May\n", "text"),
+            (b"Ferries, trams, bells\nall, in, one\n", "text"),
+            (b'{\n"@type": "NewsArticle"\n}\n\nTitle', "text"),
+            (b'[{"@type": "NewsArticle"}]\nTitle', "text"),
+            (b"[{Photo}]", "text"),
             (b"WARC/1.0\r\nWARC-Type: warcinfo\r\n", "warc"),
             (b"PAR1 and more", "parquet"),
         ],
@@ -126,11 +141,30 @@ class TestRecognition:
         assert run("score", tmp_path / "a.jsonl", "--input-format", "text", "--format", "text").code == 0
         assert "'odt'" in run("score", tmp_path / "a.jsonl", "--input-format", "odt").errors
 
-    @pytest.mark.parametrize("raw", [b'[{"text": "One"}]', b'{\n  "text": "One"\n}\n'])
-    def test_a_json_document_is_refused_with_a_remedy(self, raw: bytes, tmp_path: Path) -> None:
-        (tmp_path / "a.json").write_bytes(raw)
-        with pytest.raises(InputError, match=r"a\.json: no JSON Lines; make an object a row of it, as jq"):
-            list_sources([str(tmp_path / "a.json")])
+    @pytest.mark.parametrize(
+        ("raw", "remedy"),
+        [
+            (b'[{"text": "One"}]', "jq -c '.[]'"),
+            (b'\xef\xbb\xbf[\n  {"content": "One"},\n  {"content": "Two"}\n]\n', "jq -c '.[]'"),
+            (b'[{"n": 1}' + b',\n{"n": 2}' * 10_000 + b"]", "jq -c '.[]'"),
+            (b'[{"text": "' + b"ferry " * 20_000 + b'"}]', "jq -c '.[]'"),
+            (b'{\n  "text": "One"\n}\n', "jq -c ."),
+            (b'{\n  "text": "One"\n}\n{\n  "text": "Two"\n}\n', "jq -c ."),
+        ],
+    )
+    def test_a_json_document_is_refused_with_a_remedy(self, raw: bytes, remedy: str, tmp_path: Path) -> None:
+        for name in ("a.json", "a"):
+            (tmp_path / name).write_bytes(raw)
+            with pytest.raises(
+                InputError, match=rf"{name}: a JSON .* is no JSON Lines; make .*, as {re.escape(remedy)}"
+            ):
+                list_sources([str(tmp_path / name)])
+        outcome = run("score", stdin=raw)
+        assert (outcome.code, outcome.raw, len(outcome.complaints)) == (2, b"", 2)
+        assert outcome.complaints[0].startswith("boilerplate: stdin: a JSON ")
+        (tmp_path / "c.json").write_bytes(b"[1, 2]")
+        with pytest.raises(InputError, match=r"c\.json: no JSON Lines; make an object a row of it, as jq"):
+            list_sources([str(tmp_path / "c.json")])
         (tmp_path / "b.json").write_bytes(b'{"text": "One"}\n')
         assert texts(tmp_path / "b.json") == ["One"]
 
@@ -370,6 +404,7 @@ class TestCsv:
             (b"url,body\na,b\n", ":1: no text in field 'text' (fields here: 'url', 'body'); name it with --text-field"),
             (b'"url,text\na,b\n', ":1: no text in field 'text' (fields here: 'url,text"),
             (b"x" * 5_000, ":1: no header row that can be read"),
+            (b"text,text,id\na,b,c\n", ":1: two columns are called 'text'; rename one of them"),
         ],
     )
     def test_headers_that_are_none(self, raw: bytes, complaint: str, tmp_path: Path) -> None:
@@ -382,6 +417,18 @@ class TestCsv:
         path = tmp_path / "a.csv"
         path.write_text('text\nOne, two; three\n"Four, ""five"""\n', newline="")
         assert texts(path) == ["One, two; three", 'Four, "five"']
+
+    def test_columns_without_a_name_get_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"text,,\nOne,1,2\n")
+        assert [page.fields for page in pages(path)] == [{"column 2": "1", "column 3": "2"}]
+
+    def test_on_standard_input(self) -> None:
+        rows = "content;n\n" + "".join(f"Text {number}; and more;{number}\n".replace("; ", ", ") for number in range(3))
+        outcome = run("score", "--text-field", "content", stdin=rows.encode())
+        assert [json.loads(row)["n"] for row in outcome.text.splitlines()] == ["0", "1", "2"]
+        packed = run("score", "--text-field", "content", "-j", "2", stdin=gzip.compress(rows.encode()))
+        assert packed.raw == outcome.raw
 
     def test_old_newlines(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"

@@ -203,7 +203,20 @@ class TestWeb:
     def test_nobody_at_home(self) -> None:
         outcome = run("score", "http://127.0.0.1:9/a.txt")
         assert outcome.code == 2
-        assert outcome.complaints[0].startswith("boilerplate: http://127.0.0.1:9/a.txt: ")
+        assert outcome.complaints[0].startswith("boilerplate: http://127.0.0.1:9/a.txt: cannot be fetched: ")
+
+    def test_a_server_that_refuses(self, web: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        url, _ = web
+        monkeypatch.setattr(Plain, "send_head", lambda self: self.send_error(403))
+        outcome = run("score", f"{url}/a.txt")
+        assert outcome.complaints[0] == f"boilerplate: {url}/a.txt: cannot be fetched: 403 Forbidden"
+
+    @pytest.mark.parametrize("option", ["-o", "--run-dir"])
+    def test_is_for_reading(self, option: str, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text("One")
+        outcome = run("score", tmp_path / "a.txt", option, "http://127.0.0.1:9/a.jsonl")
+        assert (outcome.code, outcome.raw, len(outcome.complaints)) == (2, b"", 1)
+        assert "http://127.0.0.1:9/a.jsonl: cannot be written: HTTP is for reading" in outcome.errors
 
 
 def test_records_name_where_they_come_from(s3: str) -> None:

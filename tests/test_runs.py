@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -263,15 +264,31 @@ class TestRunDirectory:
         assert done.code == 0
         assert files_of_run(undisturbed) == before
 
+    @pytest.mark.usefixtures("small_shards")
+    def test_texts_are_joined_by_cat(self, records: Path, tmp_path: Path) -> None:
+        options = ("--format", "text", "--keep", "body,promo")
+        assert run("score", records, *options, "--run-dir", tmp_path / "run", *SHARD).code == 0
+        assert output(tmp_path / "run") == run("score", records, *options).raw
+
     def test_lost_and_damaged_outputs_are_made_again(self, undisturbed: Path, records: Path) -> None:
         before = files_of_run(undisturbed)
         names = sorted(name for name in before if name.startswith("output/"))
         (undisturbed / names[0]).unlink()
         (undisturbed / names[1]).write_bytes(before[names[1]][:-10])
-        (undisturbed / "output" / ".shard-000002.jsonl.abc.part").write_bytes(b"half")
+        for name in (
+            "output/.shard-000002.jsonl.abc_d1.part",
+            ".summary.json.ab3.part",
+            "done/.shard-000001.json.x.part",
+        ):
+            (undisturbed / name).write_bytes(b"half")
+        others = [undisturbed / name for name in (".film.mkv.ab3.part", "output/.shard.part", "output/notes.part")]
+        for other in others:
+            other.write_bytes(b"of another program")
         assert run("score", records, "--run-dir", undisturbed, *SHARD, "--resume").code == 0
+        assert sorted(undisturbed.rglob("*.part")) == sorted(others)
+        for other in others:
+            other.unlink()
         assert files_of_run(undisturbed) == before
-        assert not list(undisturbed.rglob("*.part"))
 
     def test_a_file_that_fails_leaves_its_shard_undone(
         self, rows: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -310,6 +327,16 @@ class TestRunDirectory:
         done = run("score", "-", "--run-dir", tmp_path / "run", stdin=b"text")
         assert done.code == 2
         assert "read again" in done.errors
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal")
+    def test_the_bar_moves_within_a_shard(self, records: Path, tmp_path: Path) -> None:
+        many = tmp_path / "many.jsonl"
+        many.write_bytes(records.read_bytes() * 12)
+        screen = on_terminal("score", many, "--run-dir", tmp_path / "run")
+        assert screen.code == 0
+        assert len(list((tmp_path / "run" / "output").iterdir())) == 1
+        shares = {int(share) for share in re.findall(r"(\d+)%\s*(?:\d|$)", screen.plain, flags=re.M)}
+        assert any(0 < share < 100 for share in shares), screen.plain
 
     def test_two_runs_at_a_time_are_refused(self, records: Path, tmp_path: Path) -> None:
         with FileLock(tmp_path / "lock"):
@@ -363,6 +390,49 @@ class TestWhatChanged:
     def test_nothing(self, begun: Callable[..., Outcome]) -> None:
         assert begun().code == 0
         assert begun("-j", "2").code == 0
+
+    @pytest.mark.parametrize(
+        "options",
+        [("--format", "jsonl"), ("--shard-size", "32000kB"), ("--keep", "body"), ("--input-format", "jsonl")],
+    )
+    def test_only_the_spelling(self, begun: Callable[..., Outcome], options: tuple[str, ...]) -> None:
+        assert begun(*options).code == 0
+
+    def test_what_is_not_given_again_is_as_it_was(self, rows: list[bytes], model: Any, tmp_path: Path) -> None:
+        from boilerplate.persistence import save_model
+
+        path, folder = tmp_path / "records.jsonl", tmp_path / "run"
+        path.write_bytes(b"".join(rows[:4]))
+        save_model(model, tmp_path / "other.joblib")
+        options = (
+            "--model",
+            tmp_path / "other.joblib",
+            "--format",
+            "csv",
+            "--keep",
+            "promo,body",
+            "--min-confidence",
+            "0.5",
+        )
+        assert run("score", path, *options, "--run-dir", folder, "--shard-size", "5kB").code == 0
+        before = files_of_run(folder)
+        for name in ("output/shard-000000.csv", "summary.json"):
+            (folder / name).unlink()
+        (tmp_path / "other.joblib").unlink()
+        assert run("score", "--run-dir", folder, "--resume").code == 0
+        assert files_of_run(folder) == before
+        assert self.refused(run("score", "--run-dir", folder, "--resume", "--min-confidence", "0.6"), "it was 0.5")
+        assert run("score", "--resume", "--run-dir", folder, "--keep", "body,promo", "--shard-size", "5000").code == 0
+        path.write_bytes(b"".join(rows[:5]))
+        assert self.refused(run("score", "--run-dir", folder, "--resume"), f"the input {path} has changed")
+        path.unlink()
+        assert self.refused(run("score", "--run-dir", folder, "--resume"), f"the input {path} is missing")
+
+    def test_no_run_to_go_on_with(self, tmp_path: Path) -> None:
+        done = run("score", "--run-dir", tmp_path / "run", "--resume")
+        assert (done.code, len(done.complaints)) == (2, 1)
+        assert "needs inputs, if it holds no run" in done.errors
+        assert not (tmp_path / "run").exists()
 
     def test_an_input(self, begun: Callable[..., Outcome], tmp_path: Path, rows: list[bytes]) -> None:
         path = tmp_path / "records.jsonl"
