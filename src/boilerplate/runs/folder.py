@@ -106,7 +106,7 @@ class LocalFolder:
             for name in self.sizes(inner):
                 found = _UNFINISHED.fullmatch(name)
                 if found and names.fullmatch(found[1]):
-                    self.remove(f"{inner}/{name}")
+                    self.remove(f"{inner}/{name}" if inner else name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
