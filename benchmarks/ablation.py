@@ -15,16 +15,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
+from boilerplate.calibration import softmax
 from boilerplate.corpus import AnnotatedPage, read_pages
 from boilerplate.errors import BoilerplateError
 from boilerplate.evidence.assembly import batches, evidence_blocks, read_batch
@@ -32,7 +38,8 @@ from boilerplate.evidence.lines import Layout
 from boilerplate.labeller import line_evidence
 from boilerplate.labels import INDEX, LABELS
 from boilerplate.model import LineClassifier
-from boilerplate.network import Network, fit_standard
+from boilerplate.network import fit_standard
+from boilerplate.pages import labelled_lines
 from boilerplate.text_model import CAPTION, N_CLASSES, N_KINDS, TEXT_CLASSES, TO_TEXT_CLASS
 
 TOP: Final = Path(__file__).resolve().parents[1]
@@ -52,6 +59,21 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """What a learner gets."""
+
+    model: LineClassifier
+    learnt: Any
+    """As `LineClassifier` collects it."""
+    pages: NDArray[np.int64]
+    """Those to train on."""
+
+
+Scorer = Callable[[NDArray[np.float32], Layout], NDArray]
+"""Evidence and layout to log probabilities, up to a constant."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of the table: the model with a change."""
 
@@ -62,6 +84,44 @@ class Row:
     """Parameters of `LineClassifier`."""
     weight: Callable[[NDArray[np.float64], NDArray[np.bool_]], NDArray[np.float64]] | None = None
     """New line weights from the model's and from whether the line is of a whole-page dump."""
+    altered: bool = False
+    """Train on an altered copy of each reviewed page as well."""
+    learner: Callable[[Fit], Scorer] | None = None
+    """What learns in place of a network."""
+    transitions: float = 0.0
+    """Weight of a line's label for that of the next one, in decoding."""
+
+
+def network(fit: Fit) -> Scorer:
+    """The model's own learner."""
+    fitted = fit.model._fit_network(fit.learnt, fit.pages, fit.model.random_state)
+    return lambda evidence, layout: np.log(softmax(fitted.scores(evidence, layout)))
+
+
+def boosting(fit: Fit) -> Scorer:
+    """Gradient-boosted trees, which see the neighbours' phase-one probabilities, but not their evidence."""
+    lines = np.flatnonzero(np.isin(fit.learnt.layout.page, fit.pages))
+    trees = HistGradientBoostingClassifier(
+        max_iter=150, learning_rate=0.1, max_leaf_nodes=31, early_stopping=False, random_state=0
+    )
+    trees.fit(fit.learnt.evidence[lines], fit.learnt.label[lines], fit.learnt.weight[lines])
+    return lambda evidence, _: np.log(np.maximum(trees.predict_proba(evidence), 1e-6))
+
+
+def linear(fit: Fit) -> Scorer:
+    """Multinomial logistic regression on the same evidence."""
+    lines = np.flatnonzero(np.isin(fit.learnt.layout.page, fit.pages))
+    regression = LogisticRegression(C=1.0, max_iter=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regression.fit(fit.learnt.evidence[lines], fit.learnt.label[lines], fit.learnt.weight[lines])
+    return lambda evidence, _: regression.predict_log_proba(evidence)
+
+
+def blend(fit: Fit) -> Scorer:
+    """Mean of the log probabilities of a network and of boosted trees."""
+    one, other = network(fit), boosting(fit)
+    return lambda evidence, layout: (one(evidence, layout) + other(evidence, layout)) / 2
 
 
 ROWS: Final = (
@@ -77,6 +137,12 @@ ROWS: Final = (
     Row("three such layers", settings=(("n_layers", 3),)),
     Row("128 hidden units", settings=(("hidden_units", 128),)),
     Row("half the passes", settings=(("epochs", 7),)),
+    Row("multinomial logistic regression instead of a network", learner=linear),
+    Row("gradient boosting instead of a network", learner=boosting),
+    Row("network and gradient boosting, mean", learner=blend),
+    Row("Viterbi decoding, learnt transitions of weight 0.2", transitions=0.2),
+    Row("Viterbi decoding, learnt transitions of weight 0.5", transitions=0.5),
+    Row("an altered copy of each reviewed page as well", altered=True),
     Row(
         "unreviewed labels believed as they are", weight=lambda weight, _: np.where(weight < 1, UNREVIEWED_WEIGHT, 1.0)
     ),
@@ -110,10 +176,86 @@ def f1_scores(label: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.
     return np.array(each)
 
 
+def altered(page: AnnotatedPage, rng: np.random.Generator) -> tuple[str, list[str]]:
+    """A page as another extractor might have printed it: edges cut, blank lines and bullets otherwise, lines joined.
+
+    Returns
+    -------
+    text : str
+    labels : list of str
+    """
+    lines = [line.strip() for _, line in labelled_lines(page.text)]
+    labels = list(page.labels)
+    if rng.random() < 0.5 and len(lines) > 10:
+        first, end = rng.integers(0, 4), len(lines) - rng.integers(0, 4)
+        lines, labels = lines[first:end], labels[first:end]
+    bullet = str(rng.choice(["", "- ", "* ", "\u2022 "]))
+    joined: list[str] = []
+    kept: list[str] = []
+    for raw, label in zip(lines, labels, strict=True):
+        bare = raw.lstrip("-*\u2022#> ") or raw
+        line = raw if bare == raw else bullet + bare
+        if joined and kept[-1] == label and rng.random() < 0.05:
+            joined[-1] += " " + line
+        else:
+            joined.append(line)
+            kept.append(label)
+    text = str(rng.choice(["\n", "\n\n"])).join(joined)
+    return (text.lower() if rng.random() < 0.1 else text), kept
+
+
+def decode(scores: NDArray, layout: Layout, transitions: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The best path of labels of each page (Viterbi).
+
+    Parameters
+    ----------
+    scores : array of shape (n_lines, n_labels)
+        Log probabilities.
+    layout : Layout
+    transitions : float64 array of shape (n_labels, n_labels)
+        What a label (row) adds to the score of each label that may follow it.
+
+    Returns
+    -------
+    int64 array of shape (n_lines,)
+    """
+    found = np.empty(len(scores), dtype=np.int64)
+    for start, end in pairwise(layout.page_starts):
+        best = scores[start]
+        came = np.empty((end - start, scores.shape[1]), dtype=np.int64)
+        for line in range(start + 1, end):
+            paths = best[:, None] + transitions
+            came[line - start] = paths.argmax(axis=0)
+            best = paths.max(axis=0) + scores[line]
+        label = int(best.argmax())
+        for line in range(end - 1, start - 1, -1):
+            found[line] = label
+            label = came[line - start][label]
+    return found
+
+
+def follows(label: NDArray[np.int64], layout: Layout, pages: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Log of how much more often one label follows another than by chance, on some pages."""
+    inside = np.isin(layout.page, pages)
+    pair = inside[1:] & (layout.page[1:] == layout.page[:-1])
+    counts = np.ones((len(LABELS), len(LABELS)))
+    np.add.at(counts, (label[:-1][pair], label[1:][pair]), 1)
+    together = counts / counts.sum()
+    ratio: NDArray[np.float64] = np.log(together / np.outer(together.sum(axis=1), together.sum(axis=0)))
+    return ratio
+
+
 def measure(
-    row: Row, model: LineClassifier, collected: Any, dump: NDArray[np.bool_], train: Data, dev: Data, fold: int
+    row: Row,
+    model: LineClassifier,
+    collected: Any,
+    dump: NDArray[np.bool_],
+    train: Data,
+    dev: Data,
+    fold: int,
+    more: Any,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """F1 of each label on the fold left out and on dev."""
+    """F1 of each label on the fold left out and on dev. `more` is what altered pages add."""
     evidence, dev_evidence = train.evidence, dev.evidence
     if row.without:
         evidence, dev_evidence = evidence.copy(), dev_evidence.copy()
@@ -126,14 +268,62 @@ def measure(
     learnt = replace(
         collected, evidence=evidence, weight=weight, fold=np.where(used, collected.fold, fold), text_models=[]
     )
+    pages = np.flatnonzero(learnt.fold != fold)
+    if row.altered:
+        learnt = joined(learnt, more)
+        pages = np.flatnonzero(learnt.fold != fold)
     changed = LineClassifier(**{**model.get_params(), **dict(row.settings)})
-    network: Network = changed._fit_network(learnt, np.flatnonzero(learnt.fold != fold), changed.random_state)
+    score = (row.learner or network)(Fit(changed, learnt, pages))
+    transitions = row.transitions * follows(learnt.label, learnt.layout, pages)
+
+    def found(data: Data, evidence: NDArray[np.float32]) -> NDArray[np.int64]:
+        scores = score(evidence, data.layout)
+        if row.transitions:
+            return decode(scores, data.layout, transitions)
+        most_probable: NDArray[np.int64] = scores.argmax(axis=1)
+        return most_probable
+
     inside = train.scored & (collected.fold[train.layout.page] == fold)
-    found = network.scores(evidence, train.layout).argmax(axis=1)
-    dev_found = network.scores(dev_evidence, dev.layout).argmax(axis=1)
     return (
-        f1_scores(train.label[inside], found[inside]),
-        f1_scores(dev.label[dev.scored], dev_found[dev.scored]),
+        f1_scores(train.label[inside], found(train, evidence)[inside]),
+        f1_scores(dev.label[dev.scored], found(dev, dev_evidence)[dev.scored]),
+    )
+
+
+def joined(one: Any, other: Any) -> Any:
+    """Two collections of training pages as one."""
+    return replace(
+        one,
+        evidence=np.concatenate([one.evidence, other.evidence]),
+        layout=Layout(
+            np.concatenate([one.layout.page_starts, one.layout.page_starts[-1] + other.layout.page_starts[1:]]),
+            np.concatenate([one.layout.page, one.layout.n_pages + other.layout.page]),
+        ),
+        **{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("label", "weight", "fold")},
+    )
+
+
+def altered_data(
+    model: LineClassifier,
+    collected: Any,
+    pages: list[AnnotatedPage],
+    kept: NDArray[np.int64],
+    reviewed: NDArray[np.bool_],
+) -> Any:
+    """An altered copy of each reviewed page, with out-of-fold evidence."""
+    rng = np.random.default_rng(0)
+    chosen = np.flatnonzero(reviewed[kept])
+    copies = [altered(pages[kept[number]], rng) for number in chosen]
+    texts = [text for text, _ in copies]
+    counts = np.array([len(labels) for _, labels in copies])
+    fold = collected.fold[chosen]
+    return replace(
+        collected,
+        evidence=model._training_evidence(texts, fold, collected.text_models, collected.rarity),
+        layout=Layout(np.concatenate([[0], np.cumsum(counts)]), np.repeat(np.arange(len(counts)), counts)),
+        label=np.array([INDEX[name] for _, labels in copies for name in labels]),
+        weight=np.ones(counts.sum()),
+        fold=fold,
     )
 
 
@@ -205,7 +395,14 @@ def main() -> int:
     plans = [(row, fold) for row in rows for fold in range(arguments.folds)]
     weight = model._believed(replace(collected, evidence=train.evidence, text_models=[]))
     bare = replace(collected, evidence=collected.evidence[:0], weight=weight, text_models=[])
-    results = jobs(delayed(measure)(row, model, bare, dumps[page], train, dev, fold) for row, fold in plans)
+    more = None
+    if any(row.altered for row in rows):
+        more = altered_data(model, collected, train_pages, training.number, reviewed)
+        more = replace(more, evidence=standard.apply(more.evidence), text_models=[])
+    results = jobs(
+        delayed(measure)(row, model, bare, dumps[page], train, dev, fold, more if row.altered else None)
+        for row, fold in plans
+    )
     print(f"\nPhase two, F1 on reviewed lines, mean over {arguments.folds} folds\n", flush=True)
     print("| model | held-out macro-F1 | change | " + " | ".join(LABELS) + " | dev macro-F1 | change |")
     print("| --- |" + " ---: |" * (len(LABELS) + 4))

@@ -1,8 +1,8 @@
-/* Compiled help for labelling: the loops over characters, tokens and n-grams.
+/* Compiled help for labelling: the loops over characters, tokens, n-grams and trees.
  *
  * Every function has a NumPy twin, which says what it means and which takes over where no compiler was there when the
- * package was installed (see kernel.py). Results are the same to the last bit: all arithmetic is on integers, so that
- * neither order nor instruction set can change them.
+ * package was installed (see kernel.py). Results are the same to the last bit: all sums are of integers, so that neither
+ * order nor instruction set can change them.
  *
  * Arrays come and go as plain buffers of one item type each. The sizes of all of them are checked before anything is
  * read or written, offsets that index other arrays included; loops run without Python's lock. */
@@ -664,6 +664,64 @@ static PyObject *py_shared_words(PyObject *self, PyObject *const *args, Py_ssize
     Py_RETURN_NONE;
 }
 
+/* -------------------------------------------------------------------------------------------------------- Trees */
+
+/* So many lines go down a tree side by side: the steps of one wait for each other, those of several do not. */
+#define ABREAST 16
+
+/* Add what a tree says of `n` lines, at most `ABREAST`, to every `stride`th sum. */
+WIDE_VECTORS
+static void pass_tree(const float *lines, int64_t n_features, int n, const int16_t *feature, const float *threshold,
+                      const int16_t *value, int depth, int32_t *sums, int64_t stride)
+{
+    int32_t node[ABREAST] = {0};
+    for (int level = 0; level < depth; level++)
+        for (int i = 0; i < n; i++)
+            node[i] = 2 * node[i] + 1 + (lines[i * n_features + feature[node[i]]] > threshold[node[i]]);
+    for (int i = 0; i < n; i++)
+        sums[i * stride] += value[node[i] - ((1 << depth) - 1)];
+}
+
+PyDoc_STRVAR(tree_sums_doc,
+"tree_sums(evidence, feature, threshold, value, sums, depth, n_labels)\n--\n\n"
+"Add the values of the leaves that each line reaches to its sums: tree k to that of label k modulo n_labels.");
+
+static PyObject *py_tree_sums(PyObject *self, PyObject *const *args, Py_ssize_t n_args)
+{
+    enum { EVIDENCE, FEATURE, THRESHOLD, VALUE, TREE_SUMS, COUNT };
+    Array a[COUNT];
+    (void)self;
+    if (!take(args, n_args, COUNT, 1, 2, a))
+        return NULL;
+    long depth = PyLong_AsLong(args[COUNT]), n_labels = PyErr_Occurred() ? -1 : PyLong_AsLong(args[COUNT + 1]);
+    if (PyErr_Occurred() || depth < 1 || depth > 12 || n_labels < 1 || n_labels > 1000)
+        return misfit(a, COUNT);
+    const int16_t *feature = a[FEATURE].view.buf, *value = a[VALUE].view.buf;
+    const float *evidence = a[EVIDENCE].view.buf, *threshold = a[THRESHOLD].view.buf;
+    int64_t leaves = (int64_t)1 << depth, inner = leaves - 1;
+    int64_t n_values = items(&a[VALUE], 2), n_trees = n_values / leaves, n_sums = items(&a[TREE_SUMS], 4);
+    int64_t n_items = items(&a[EVIDENCE], 4), n_lines = n_sums / n_labels;
+    int fits = n_values >= 0 && n_sums >= 0 && n_items >= 0 && n_values % leaves == 0 && n_sums % n_labels == 0 &&
+               items(&a[FEATURE], 2) == n_trees * inner && items(&a[THRESHOLD], 4) == n_trees * inner &&
+               (n_lines ? n_items % n_lines == 0 : n_items == 0);
+    int64_t n_features = fits && n_lines ? n_items / n_lines : 0;
+    for (int64_t i = 0; fits && n_lines && i < n_trees * inner; i++)
+        fits = feature[i] >= 0 && feature[i] < n_features;
+    if (!fits)
+        return misfit(a, COUNT);
+    int32_t *sums = a[TREE_SUMS].view.buf;
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t line = 0; line < n_lines; line += ABREAST) {
+        int n = n_lines - line < ABREAST ? (int)(n_lines - line) : ABREAST;
+        for (int64_t tree = 0; tree < n_trees; tree++)
+            pass_tree(evidence + line * n_features, n_features, n, feature + tree * inner, threshold + tree * inner,
+                      value + tree * leaves, (int)depth, sums + line * n_labels + tree % n_labels, n_labels);
+    }
+    Py_END_ALLOW_THREADS
+    release(a, COUNT);
+    Py_RETURN_NONE;
+}
+
 /* ------------------------------------------------------------------------------------------------------- Module */
 
 static PyMethodDef methods[] = {
@@ -673,6 +731,7 @@ static PyMethodDef methods[] = {
     {"tokenise", (PyCFunction)(void (*)(void))py_tokenise, METH_FASTCALL, tokenise_doc},
     {"shared_words", (PyCFunction)(void (*)(void))py_shared_words, METH_FASTCALL, shared_words_doc},
     {"ngram_sums", (PyCFunction)(void (*)(void))py_ngram_sums, METH_FASTCALL, ngram_sums_doc},
+    {"tree_sums", (PyCFunction)(void (*)(void))py_tree_sums, METH_FASTCALL, tree_sums_doc},
     {NULL, NULL, 0, NULL},
 };
 
