@@ -19,10 +19,10 @@ from boilerplate.cleaning import DEFAULT_BODY_RECALL, keep_lines
 from boilerplate.evidence.assembly import Batch, batches, evidence_blocks, read_batch
 from boilerplate.labels import LABELS, Label
 from boilerplate.layers import Layer
-from boilerplate.network import Network, Networks, Standard
 from boilerplate.ngram_table import NGramTable
 from boilerplate.operating_point import CleaningCurve, threshold_at
 from boilerplate.pages import Line, labelled_lines
+from boilerplate.phase_two import PhaseTwo
 from boilerplate.text_model import CAPTION, TextModel
 from boilerplate.verdict import Quality, quality_of
 
@@ -161,7 +161,7 @@ class Labeller(PageMethods):
     text_model: TextModel
     rarity: NDArray[np.float32]
     """Inverse document frequency of hashed words: shape (2 ** likeness.RARITY_BITS,)."""
-    networks: Networks
+    phase_two: PhaseTwo
     calibration: Calibration
     cleaning_curve: CleaningCurve
 
@@ -176,7 +176,7 @@ class Labeller(PageMethods):
         for part in batches(X):
             batch = read_batch(part)
             evidence = line_evidence(batch, self.text_model, self.rarity)
-            scores = self.networks.scores(evidence, batch.lines)
+            scores = self.phase_two.scores(evidence, batch.lines)
             out += np.split(self.calibration.probabilities(scores), batch.lines.page_starts[1:-1])
         return out
 
@@ -191,10 +191,7 @@ class Labeller(PageMethods):
         return {
             "text_model": _plain(self.text_model),
             "rarity": self.rarity.astype(np.float16),
-            "networks": {
-                "standard": self.networks.standard._asdict(),
-                "networks": [_plain(network) for network in self.networks.networks],
-            },
+            "phase_two": self.phase_two.to_state(),
             "calibration": self.calibration._asdict(),
             "cleaning_curve": self.cleaning_curve._asdict(),
         }
@@ -224,19 +221,10 @@ class Labeller(PageMethods):
             Layer(**text["hidden"]),
             Layer(**text["output"]),
         )
-        networks = [
-            Network(
-                Layer(**network["first"]),
-                Layer(**network["page"]),
-                [Layer(**layer) for layer in network["further"]],
-                Layer(**network["output"]),
-            )
-            for network in state["networks"]["networks"]
-        ]
         labeller = cls(
             text_model,
             state["rarity"].astype(np.float32),
-            Networks(Standard(**state["networks"]["standard"]), networks),
+            PhaseTwo.from_state(state["phase_two"]),
             Calibration(**state["calibration"]),
             CleaningCurve(**state["cleaning_curve"]),
         )
@@ -246,22 +234,18 @@ class Labeller(PageMethods):
     def _check_evidence(self) -> None:
         """Fail for a model that was trained on other evidence than this version collects."""
         features = line_evidence(read_batch([]), self.text_model, self.rarity).shape[1]
-        expected = len(self.networks.standard.mean)
+        expected = len(self.phase_two.standard.mean)
         if features != expected:
             raise ValueError(f"it looks at {expected} features, this version at {features}")
 
 
-def _plain(weights: TextModel | Network) -> dict[str, Any]:
-    """Weights as nested dictionaries and lists of arrays."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Layer):
-            return value._asdict()
-        if isinstance(value, NGramTable):
-            return {"values": value.values, "scale": value.scale}
-        return [plain(item) for item in value] if isinstance(value, list) else value
-
-    return {name: plain(value) for name, value in weights._asdict().items()}
+def _plain(model: TextModel) -> dict[str, Any]:
+    """Weights as nested dictionaries of arrays."""
+    state = model._asdict()
+    for name in ("hidden", "output"):
+        state[name] = state[name]._asdict()
+    state["table"] = {"values": model.table.values, "scale": model.table.scale}
+    return state
 
 
 def line_evidence(batch: Batch, model: TextModel, rarity: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """The estimator: two phases, then calibration.
 
-Phase one (`boilerplate.text_model`) scores each line by its own wording. Phase two (`boilerplate.network`) reads those
-scores, of the line and of its neighbours, with all other evidence of the page. It is trained on out-of-fold scores of
-phase one, folded by site, for a text model praises the lines that it was trained on. Calibration is fitted on
+Phase one (`boilerplate.text_model`) scores each line by its own wording. Phase two (`boilerplate.phase_two`) reads
+those scores, of the line and of its neighbours, with all other evidence of the page. It is trained on out-of-fold
+scores of phase one, folded by site, for a text model praises the lines that it was trained on. Calibration is fitted on
 predictions for held-out sites, and so is the operating point of cleaning (`boilerplate.operating_point`).
 """
 
@@ -28,9 +28,10 @@ from boilerplate.evidence.lines import Layout
 from boilerplate.evidence.text import hashed_ngrams
 from boilerplate.labeller import Labeller, PageMethods, check_texts, line_evidence
 from boilerplate.labels import INDEX, LABELS
-from boilerplate.network import Network, Networks, fit_network, fit_standard
+from boilerplate.network import LIGHT_SHARE, Network, fit_network
 from boilerplate.operating_point import fit_cleaning_curve
 from boilerplate.pages import labelled_lines
+from boilerplate.phase_two import PhaseTwo, fit_standard, vote
 from boilerplate.text_model import (
     TO_TEXT_CLASS,
     NGramRows,
@@ -39,6 +40,7 @@ from boilerplate.text_model import (
     join_rows,
     ngram_rows,
 )
+from boilerplate.trees import Trees, fit_trees
 
 Progress = Callable[[str, float], None]
 """Called with the name of the step at hand and the share of the work done."""
@@ -68,13 +70,15 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
     n_layers : int, default=5
         Layers of phase two's networks that look at the lines around, each twice as far as the one before.
     n_networks : int, default=2
-        Networks whose scores phase two averages.
+        Networks that vote in phase two.
     epochs : int, default=14
         Passes over the training pages, for each network.
     dropout : float, default=0.2
         Share of phase two's units that a training step leaves out.
     network_decay : float, default=0.01
         Weight decay of phase two.
+    tree_rounds : int, default=60
+        Boosted trees of each label that vote with the networks; 0 for none.
     n_folds : int, default=5
         Folds, by group, for out-of-fold evidence and calibration.
     random_state : int, default=0
@@ -110,6 +114,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         epochs: int = 14,
         dropout: float = 0.2,
         network_decay: float = 0.01,
+        tree_rounds: int = 60,
         n_folds: int = 5,
         random_state: int = 0,
         n_jobs: int | None = None,
@@ -124,6 +129,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         self.epochs = epochs
         self.dropout = dropout
         self.network_decay = network_decay
+        self.tree_rounds = tree_rounds
         self.n_folds = n_folds
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -168,14 +174,14 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         jobs = Parallel(n_jobs=self.n_jobs, return_as="generator", mmap_mode="r")
         collected = self._collect(training, jobs, tell)
         label, weight = collected.label, collected.weight
-        networks, held_out = self._fit_phase_two(jobs, collected, tell)
+        phase_two, held_out = self._fit_phase_two(jobs, collected, tell)
         # Pages below full weight are those whose labels are in doubt: they do not say how sure to be.
         calibration = fit_calibration(held_out, label, np.where(weight == weight.max(), weight, 0.0))
         calibrated = calibration.probabilities(held_out)
         curve = fit_cleaning_curve(calibrated[:, BODY], label == BODY, _characters(training.texts), weight)
 
         self.classes_ = np.array(LABELS)
-        self.labeller_ = Labeller(collected.text_models[-1], collected.rarity, networks, calibration, curve)
+        self.labeller_ = Labeller(collected.text_models[-1], collected.rarity, phase_two, calibration, curve)
         self.held_out_probabilities_ = [np.empty((0, N_LABELS)) for _ in range(training.n_pages)]
         pages = np.split(calibrated, collected.layout.page_starts[1:-1])
         for number, probabilities in zip(training.number, pages, strict=True):
@@ -210,29 +216,33 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
 
     def _fit_phase_two(
         self, jobs: Parallel, collected: _Collected, tell: Progress
-    ) -> tuple[Networks, NDArray[np.float32]]:
-        """Phase two, and scores by networks that had not seen the line's fold.
+    ) -> tuple[PhaseTwo, NDArray[np.float32]]:
+        """Phase two, and scores by networks and trees that had not seen the line's fold.
 
-        A network is fitted for each fold, for the held-out scores, and then those that stay.
+        A network and trees are fitted for each fold, for the held-out scores, and then those that stay.
         """
         n_folds = int(collected.fold.max()) + 1
         standard = fit_standard(collected.evidence)
         learnt = replace(collected, evidence=standard.apply(collected.evidence), text_models=[])
         learnt = replace(learnt, weight=self._believed(learnt))
         tell("phase two: pages", 0.6)
-        plans = [(fold, self.random_state) for fold in range(n_folds)]
-        plans += [(-1, self.random_state + 1 + number) for number in range(self.n_networks)]
-        networks: list[Network] = []
-        tasks = (delayed(self._fit_network)(learnt, np.flatnonzero(learnt.fold != fold), seed) for fold, seed in plans)
-        for network in jobs(tasks):
-            networks.append(network)
-            tell("phase two: pages", 0.6 + 0.4 * len(networks) / len(plans))
+        pages = [np.flatnonzero(learnt.fold != fold) for fold in (*range(n_folds), -1)]
+        seeds = [self.random_state] * n_folds + [self.random_state + 1 + number for number in range(self.n_networks)]
+        tasks = [
+            delayed(self._fit_network)(learnt, pages[min(number, n_folds)], seed) for number, seed in enumerate(seeds)
+        ]
+        tasks += [delayed(self._fit_trees)(learnt, some) for some in pages]
+        fitted: list[Any] = []
+        for learner in jobs(tasks):
+            fitted.append(learner)
+            tell("phase two: pages", 0.6 + 0.4 * len(fitted) / len(tasks))
+        networks, trees = fitted[: len(seeds)], fitted[len(seeds) :]
         held_out = np.empty((len(learnt.label), N_LABELS), dtype=np.float32)
         line_fold = learnt.fold[learnt.layout.page]
         for fold in range(n_folds):
             inside = line_fold == fold
-            held_out[inside] = networks[fold].scores(learnt.evidence, learnt.layout)[inside]
-        return Networks(standard, networks[n_folds:]), held_out
+            held_out[inside] = vote([networks[fold]], trees[fold], learnt.evidence, learnt.layout)[inside]
+        return PhaseTwo(standard, networks[n_folds:], trees[-1]), held_out
 
     def _believed(self, learnt: _Collected) -> NDArray[np.float64]:
         """Weight of each line, less on pages below full weight where their labels are hard to believe.
@@ -257,8 +267,9 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
                 raise ValueError(f"{name} must be at least 1")
         if not 8 <= self.hash_bits <= 24:
             raise ValueError("hash_bits must be between 8 and 24")
-        if self.n_layers < 0:
-            raise ValueError("n_layers must be at least 0")
+        for name in ("n_layers", "tree_rounds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0")
         if not 0 <= self.dropout < 1:
             raise ValueError("dropout must be at least 0 and below 1")
         if self.n_folds < 2:
@@ -393,6 +404,25 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
                 decay=self.network_decay,
                 dropout=self.dropout,
                 seed=seed,
+            )
+
+    def _fit_trees(self, learnt: _Collected, pages: NDArray[np.int64]) -> Trees:
+        """Trees for standardised evidence, fitted on some of the pages."""
+        page_weight = learnt.weight[learnt.layout.page_starts[pages]]
+        light = page_weight < page_weight.max()
+        # A pass of the networks visits so many of the pages below full weight; more would take most of the time.
+        drawn = np.random.default_rng(self.random_state).random(len(pages)) < LIGHT_SHARE
+        chosen = np.zeros(learnt.layout.n_pages, dtype=bool)
+        chosen[pages[~light | drawn]] = True
+        lines = np.flatnonzero(chosen[learnt.layout.page])
+        with _one_thread():
+            return fit_trees(
+                learnt.evidence[lines],
+                learnt.label[lines],
+                learnt.weight[lines],
+                n_labels=N_LABELS,
+                rounds=self.tree_rounds,
+                seed=self.random_state,
             )
 
     def predict_proba(self, X: Sequence[str]) -> list[NDArray[np.float64]]:

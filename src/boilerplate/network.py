@@ -1,4 +1,4 @@
-"""Phase two's learner: a small convolutional network over the lines of a page.
+"""Phase two's first learner: a small convolutional network over the lines of a page.
 
 Its first layer reads a line's evidence. The second one adds to each line what its whole page says: the mean and the
 maximum of each unit over the page's lines. Each further layer adds to a line what it and two lines around it say
@@ -20,8 +20,6 @@ from boilerplate.evidence.page import shifted
 from boilerplate.layers import Layer, keep_mask, product, softmax_error, start_weights
 from boilerplate.optimiser import Adam
 
-CLIP: Final = 6.0
-"""Standardised evidence is clipped here, so that a freak line cannot drive the network where it never was."""
 STEP_SIZE: Final = 2e-3
 BATCH_LINES: Final = 1500
 """Lines of a training step: some forty scraped articles."""
@@ -75,41 +73,6 @@ class Network(NamedTuple):
         scores = product(hidden, self.output.weights)
         scores += self.output.bias
         return scores
-
-
-class Standard(NamedTuple):
-    """Mean and scale of each feature."""
-
-    mean: NDArray[np.float32]
-    scale: NDArray[np.float32]
-
-    def apply(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Centre, scale and clip evidence of shape (n_lines, n_features)."""
-        standardised: NDArray[np.float32] = np.clip((evidence - self.mean) / self.scale, -CLIP, CLIP)
-        return standardised
-
-
-class Networks(NamedTuple):
-    """Phase two: networks that vote."""
-
-    standard: Standard
-    networks: list[Network]
-
-    def scores(self, evidence: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-        """Mean of the networks' scores for evidence of shape (n_lines, n_features)."""
-        standardised = self.standard.apply(evidence)
-        votes = np.stack([network.scores(standardised, layout) for network in self.networks])
-        mean: NDArray[np.float32] = votes.mean(axis=0, dtype=np.float32)
-        return mean
-
-
-def fit_standard(evidence: NDArray[np.float32]) -> Standard:
-    """Mean and standard deviation of each column; constant columns keep their scale."""
-    deviation = evidence.std(axis=0, dtype=np.float64)
-    return Standard(
-        evidence.mean(axis=0, dtype=np.float64).astype(np.float32),
-        np.where(deviation > 1e-6, deviation, 1.0).astype(np.float32),
-    )
 
 
 def fit_network(

@@ -1,7 +1,7 @@
 """Phase two's second learner: gradient-boosted trees over the evidence of single lines.
 
-They see of other lines only what the evidence says of them, where the networks see all their evidence; but they are good
-at thresholds, at which networks are not, and err elsewhere. scikit-learn grows them (Friedman, "Greedy Function
+They see of other lines only what the evidence says of them, where the networks see all their evidence; but they are
+good at thresholds, at which networks are not, and err elsewhere. scikit-learn grows them (Friedman, "Greedy Function
 Approximation: A Gradient Boosting Machine", 2001); here they stand as complete binary trees of one depth in plain
 arrays, whose values are whole numbers, so that sums over trees are exact and labelling needs no scikit-learn.
 """
@@ -17,9 +17,10 @@ from boilerplate.kernel import compiled
 
 DEPTH: Final = 5
 MAX_LEAVES: Final = 15
-STEP_SIZE: Final = 0.1
-MIN_WEIGHT: Final = 100
-"""Lines that a leaf must have: fewer are the habits of a single page."""
+STEP_SIZE: Final = 0.2
+MIN_LINES: Final = 20
+MOST_MIN_LINES: Final = 100
+"""Lines that a leaf must have, of a few and of many training pages: fewer are the habits of a single page."""
 PENALTY: Final = 10.0
 """L2 penalty of the leaves' values."""
 UNIT: Final = 2.0**-12
@@ -46,7 +47,7 @@ class Trees(NamedTuple):
     @property
     def depth(self) -> int:
         """Levels of inner nodes."""
-        return self.value.shape[1].bit_length() - 1
+        return int(self.value.shape[1]).bit_length() - 1
 
     def scores(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log probabilities up to a constant.
@@ -74,7 +75,9 @@ class Trees(NamedTuple):
         columns = np.ascontiguousarray(evidence.T)
         lines = np.arange(len(evidence))
         sums = np.zeros((n_labels, len(evidence)), dtype=np.int32)
-        for number, (feature, threshold, value) in enumerate(zip(self.feature, self.threshold, self.value, strict=True)):
+        for number, (feature, threshold, value) in enumerate(
+            zip(self.feature, self.threshold, self.value, strict=True)
+        ):
             node = np.zeros(len(evidence), dtype=np.intp)
             for _ in range(self.depth):
                 above = columns[feature[node], lines] > threshold[node]
@@ -101,7 +104,7 @@ def fit_trees(
     weights : float64 array of shape (n_lines,)
     n_labels : int
     rounds : int
-        Trees of each label.
+        Trees of each label; without any, all labels that occur are as probable.
     seed : int
 
     Returns
@@ -111,7 +114,7 @@ def fit_trees(
     present = np.unique(labels)
     # A label that no line has stays improbable.
     bias = np.full(n_labels, -10.0, dtype=np.float32)
-    if len(present) < 2:
+    if len(present) < 2 or not rounds:
         bias[present] = 0
         return _no_trees(bias)
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -121,7 +124,7 @@ def fit_trees(
         learning_rate=STEP_SIZE,
         max_depth=DEPTH,
         max_leaf_nodes=MAX_LEAVES,
-        min_samples_leaf=MIN_WEIGHT,
+        min_samples_leaf=int(np.clip(len(labels) // 1000, MIN_LINES, MOST_MIN_LINES)),
         l2_regularization=PENALTY,
         early_stopping=False,
         random_state=seed,
