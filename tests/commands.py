@@ -20,8 +20,8 @@ from unittest import mock
 from boilerplate.cli import main
 
 COMMAND = (sys.executable, "-m", "boilerplate")
-PATIENCE = 120
-"""Seconds after which a process counts as hanging."""
+PATIENCE = 300
+"""Seconds after which a process counts as hanging: many, as machines can be slow and busy."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ def on_terminal(*arguments: str | Path, interrupt_at: str | None = None) -> Scre
     shown = b""
     end = time.monotonic() + PATIENCE
     try:
-        while time.monotonic() < end:
+        while True:
+            assert time.monotonic() < end, f"hangs, and showed {shown.decode('utf-8', 'replace')!r}"
             if not select.select([ours], [], [], 1)[0]:
                 continue
             try:
@@ -122,7 +123,7 @@ def on_terminal(*arguments: str | Path, interrupt_at: str | None = None) -> Scre
                 interrupt_at = None
                 # As a terminal does it: to the command and all processes that it started.
                 os.killpg(process.pid, signal.SIGINT)
-        code = process.wait(max(1.0, end - time.monotonic()))
+        code = process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -131,7 +132,7 @@ def on_terminal(*arguments: str | Path, interrupt_at: str | None = None) -> Scre
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """The first true value of a condition, which has to come true in time."""
+    """The first true value of a condition, which has to come true in time: for what happens in other processes."""
     end = time.monotonic() + PATIENCE
     while not (found := condition()):
         assert time.monotonic() < end, "waited in vain"

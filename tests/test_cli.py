@@ -1154,6 +1154,8 @@ class TestEvaluate:
             (["--fail-under", "xyz=0.9"], "figures: macro-f1, accuracy"),
             (["--fail-if-worse"], "--fail-if-worse needs --baseline"),
             (["--note", "x"], "are for --report"),
+            (["--thorough"], "--thorough is for --learning-curve"),
+            (["--jobs", "0"], "0 processes would do nothing"),
             (["--seed", "-1"], "'--seed'"),
             (["--resamples", "0"], "'--resamples'"),
             (["--format", "csv"], "'--format'"),

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from commands import PATIENCE
 
 import boilerplate
 from boilerplate import LABELS, LineClassifier, clean_series, label_frame
@@ -56,7 +57,7 @@ def run_script(script: str, folder: Path, *command: str) -> None:
         env={**os.environ, **quiet},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -126,6 +127,6 @@ def test_another_process_labels_the_same(
         )
         for environment in environments
     ]
-    shown = [process.communicate(timeout=120)[0].split() for process in processes]
+    shown = [process.communicate(timeout=PATIENCE)[0].split() for process in processes]
     assert [digest for digest, _ in shown] == [expected] * 2
     assert shown[0][1] != shown[1][1], "strings have other hashes"

@@ -122,9 +122,10 @@ class TestWhatIsSeen:
 
     @pytest.mark.parametrize("line", ["x" * 10_000_000, "x " * 5_000_000, "-" * 10_000_000, "\ud800\x00" * 5_000_000])
     def test_a_line_of_10_mb_is_quick(self, line: str) -> None:
-        start = time.perf_counter()
+        # Time of the processor, as other work on the machine is no fault of ours.
+        start = time.process_time()
         lines = read_lines([line])
-        assert time.perf_counter() - start < 4
+        assert time.process_time() - start < 4
         assert lines.n_lines == 1
         assert len(lines.codes) == HEAD + TAIL
 

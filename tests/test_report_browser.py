@@ -25,8 +25,13 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
+PATIENCE = 120_000
+"""Milliseconds to wait for what has to happen: machines can be slow and busy."""
+playwright.expect.set_options(timeout=PATIENCE)
+
 QUIET = (
     "--no-sandbox",
+    "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -69,7 +74,7 @@ def path(lines: PredictedLines, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -79,6 +84,7 @@ class Watched:
 
     def __init__(self, browser: Any, url: str, **options: Any) -> None:
         self.context = browser.new_context(viewport=options.pop("viewport", DESK), **options)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -108,14 +114,33 @@ def page(browser: Any, path: Path) -> Iterator[Any]:
 
 def found(page: Any) -> int:
     """How many lines the report says that it found."""
-    shown = page.locator("#found-count").inner_text()
-    number = re.match(r"([\d,]+) lines? found", shown)
+    number = re.match(r"([\d,]+) lines? found", page.locator("#found-count").inner_text())
     return int(number.group(1).replace(",", "")) if number else 0
 
 
 def counts(page: Any, number: int) -> None:
     """Wait until so many lines are found."""
     playwright.expect(page.locator("#found-count")).to_have_text(re.compile(f"^{number:,} lines? found"))
+
+
+def address(page: Any, part: str) -> None:
+    """Wait until that stands in the address; filters do when their lines are shown."""
+    page.wait_for_function("part => location.hash.includes(part)", arg=part)
+
+
+def shown(locator: Any) -> None:
+    """Wait until it is shown."""
+    playwright.expect(locator).to_be_visible()
+
+
+def hidden(locator: Any) -> None:
+    """Wait until it is not, or not any more."""
+    playwright.expect(locator).to_be_hidden()
+
+
+def near_the_top(page: Any, selector: str) -> None:
+    """Wait until that is where readers begin to read."""
+    page.wait_for_function("part => document.querySelector(part).getBoundingClientRect().y < 200", arg=selector)
 
 
 def sought(page: Any) -> list[tuple[str, str]]:
@@ -127,7 +152,7 @@ def sought(page: Any) -> list[tuple[str, str]]:
 class TestFilters:
     def test_all_wrong_lines_are_there_from_the_start(self, page: Any, lines: PredictedLines) -> None:
         counts(page, int(lines.wrong.sum()))
-        assert page.locator("#examples").is_hidden()
+        hidden(page.locator("#examples"))
         assert 0 < page.locator("#found article").count() <= 25
 
     def test_confusion_leads_to_its_lines(self, page: Any, lines: PredictedLines) -> None:
@@ -135,9 +160,16 @@ class TestFilters:
         page.get_by_label(f"{count} lines of promo called body").click()
         counts(page, count)
         assert set(sought(page)) == {("promo", "body")}
-        assert page.evaluate("document.activeElement.id") == "errors-title"
-        assert page.locator("#errors-title").bounding_box()["y"] < 200
-        page.wait_for_url(re.compile("given=promo"))
+        playwright.expect(page.locator("#errors-title")).to_be_focused()
+        near_the_top(page, "#errors-title")
+        address(page, "given=promo")
+
+    def test_a_figure_leads_to_its_lines_each_time(self, page: Any) -> None:
+        for _ in range(2):
+            page.get_by_label("Lines behind recall of caption").click()
+            playwright.expect(page.locator("#errors-title")).to_be_focused()
+            near_the_top(page, "#errors-title")
+            page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
 
     def test_scores_costs_and_bins_lead_to_lines(self, page: Any, lines: PredictedLines) -> None:
         caption = LABELS.index("caption")
@@ -172,6 +204,7 @@ class TestFilters:
         counts(page, wrong_german)
         page.locator("select[name=sort]").select_option("length")
         page.locator("input[name=q]").fill("DIE")
+        address(page, "q=DIE&sort=length")
         page.locator("#found mark").first.wait_for()
         assert found(page) < wrong_german
         assert all("die" in text.lower() for text in page.locator("#found li.sought .words").all_inner_texts())
@@ -201,7 +234,7 @@ class TestFilters:
 
     def test_a_link_with_filters_opens_with_them(self, browser: Any, path: Path, lines: PredictedLines) -> None:
         tab = Watched(browser, path.as_uri() + "#errors?given=body&sort=unsure&lang=nonsense")
-        assert tab.page.locator("select[name=given]").input_value() == "body"
+        playwright.expect(tab.page.locator("select[name=given]")).to_have_value("body")
         counts(tab.page, int((lines.wrong & (lines.given == 0)).sum()))
         tab.context.close()
 
@@ -210,29 +243,33 @@ class TestUse:
     def test_tabs_by_keyboard(self, page: Any) -> None:
         page.get_by_role("tab", name="Scraper").focus()
         page.keyboard.press("ArrowRight")
-        assert page.evaluate("document.activeElement.textContent") == "Language"
-        assert page.locator("#by-lang").is_visible()
-        assert page.locator("#by-scraper").is_hidden()
+        playwright.expect(page.get_by_role("tab", name="Language")).to_be_focused()
+        shown(page.locator("#by-lang"))
+        hidden(page.locator("#by-scraper"))
 
     def test_skip_link_and_headings_by_keyboard(self, page: Any) -> None:
         page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "Skip to the errors"
+        playwright.expect(page.get_by_role("link", name="Skip to the errors")).to_be_focused()
         page.keyboard.press("Enter")
-        page.wait_for_function("document.querySelector('#errors-title').getBoundingClientRect().y < 200")
+        near_the_top(page, "#errors-title")
 
     def test_tables_sort(self, page: Any) -> None:
         page.get_by_role("tab", name="Language").click()
         values = "[...document.querySelectorAll('#by-lang tbody tr')].map(row => Number(row.cells[2].dataset.value))"
-        page.locator("#by-lang").get_by_role("button", name="lines").click()
-        shown = page.evaluate(values)
-        assert shown == sorted(shown, reverse=True)
-        page.locator("#by-lang").get_by_role("button", name="lines").click()
-        assert page.evaluate(values) == sorted(shown)
+        title = page.locator("#by-lang th", has_text="lines")
+        for direction in ("descending", "ascending"):
+            title.get_by_role("button").click()
+            playwright.expect(title).to_have_attribute("aria-sort", direction)
+            column = page.evaluate(values)
+            assert column == sorted(column, reverse=direction == "descending")
+            assert column[0] != column[-1]
 
     def test_hostile_text_is_text(self, page: Any, lines: PredictedLines) -> None:
         page.locator("input[name=site]").fill("evil.example")
-        for kind in ("gained", "broken", "wrong"):
+        for kind in ("gained", "broken"):
             page.locator("select[name=kind]").select_option(kind)
+            address(page, f"kind={kind}&site=evil.example")
+        page.locator("select[name=kind]").select_option("wrong")
         counts(page, int(lines.wrong_of_page[0]))
         assert page.evaluate("window.pwned") is None
         assert page.locator("img").count() == 0
@@ -241,9 +278,9 @@ class TestUse:
     def test_prints_all_parts_and_no_forms(self, page: Any) -> None:
         page.emulate_media(media="print")
         for part in ("scraper", "lang", "length", "position", "site"):
-            assert page.locator(f"#by-{part}").is_visible()
-        assert page.locator("#filters").is_hidden()
-        assert page.locator("nav").is_hidden()
+            shown(page.locator(f"#by-{part}"))
+        hidden(page.locator("#filters"))
+        hidden(page.locator("nav"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -252,6 +289,7 @@ def test_fits_a_phone(browser: Any, path: Path, scheme: str) -> None:
     tab.page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     for name in ("Language", "Position", "Site"):
         tab.page.get_by_role("tab", name=name).click()
+        playwright.expect(tab.page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     tab.close()
 
@@ -274,13 +312,13 @@ def test_is_accessible(browser: Any, path: Path, scheme: str) -> None:
 def test_without_javascript_the_essentials_are_there(browser: Any, path: Path, lines: PredictedLines) -> None:
     tab = Watched(browser, path.as_uri(), java_script_enabled=False)
     page = tab.page
-    assert page.locator("#filters").is_hidden()
-    assert page.get_by_text("surest errors of each pair").is_visible()
+    hidden(page.locator("#filters"))
+    shown(page.get_by_text("surest errors of each pair"))
     for part in ("labels", "confusion", "comparison", "by-scraper", "by-site", "text", "confidence"):
-        assert page.locator(f"#{part}").is_visible()
+        shown(page.locator(f"#{part}"))
     page.locator("#pages details summary").first.click()
-    assert page.locator("#pages details li.sought").first.is_visible()
+    shown(page.locator("#pages details li.sought").first)
     page.locator("#confusion a.cell").first.click()
     page.wait_for_url(re.compile("#pair-"))
-    assert page.locator(f"#{page.url.partition('#')[2]} li.sought").first.is_visible()
+    shown(page.locator(f"#{page.url.partition('#')[2]} li.sought").first)
     tab.context.close()

@@ -19,7 +19,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from commands import COMMAND, Outcome, files_of_run, on_terminal, run, run_alone, wait_for
+from commands import COMMAND, PATIENCE, Outcome, files_of_run, on_terminal, run, run_alone, wait_for
 from filelock import FileLock
 from fsspec import AbstractFileSystem
 from hypothesis import given
@@ -36,6 +36,8 @@ ROOT = Path(__file__).parents[1]
 BAD_ROWS = (b'{"text": "cut off', b'{"id": "no text"}')
 SHARD = ("--shard-size", "20kB")
 TIMES = 25
+ENDLESS = 200
+"""So often the records again are more than anybody will wait for."""
 
 
 def row(page: AnnotatedPage) -> bytes:
@@ -526,28 +528,33 @@ class TestKilled:
         path.write_bytes(records.read_bytes() * TIMES)
         return path
 
+    @pytest.fixture
+    def endless(self, records: Path, tmp_path: Path) -> Path:
+        """Enough for a minute: what is to be stopped must not be over before that."""
+        path = tmp_path / "endless.jsonl"
+        path.write_bytes(records.read_bytes() * ENDLESS)
+        return path
+
     def test_runs_that_are_killed_end_as_undisturbed_ones(self) -> None:
         command = [sys.executable, ROOT / "benchmarks" / "crash.py", "--kills", "3", "--size", "0.3"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "nothing lost, nothing twice" in done.stdout
 
-    def test_workers_end_with_a_parent_that_is_killed(self, many: Path, tmp_path: Path) -> None:
-        process = begin(many, tmp_path / "run")
-        wait_for(lambda: list((tmp_path / "run" / "done").glob("*.json")))
-        workers = workers_of(process.pid)
-        process.kill()
-        assert len(workers) == 2
-        process.wait()
+    def test_workers_end_with_a_parent_that_is_killed(self, endless: Path, tmp_path: Path) -> None:
+        with begin(endless, tmp_path / "run") as process:
+            try:
+                workers = both_workers(process, tmp_path / "run")
+            finally:
+                process.kill()
         assert wait_for(lambda: not any(map(is_alive, workers)))
 
     def test_a_worker_that_is_killed_ends_the_run_which_can_go_on(
         self, records: Path, many: Path, expected: bytes, tmp_path: Path
     ) -> None:
-        process = begin(many, tmp_path / "run")
-        wait_for(lambda: list((tmp_path / "run" / "done").glob("*.json")))
-        os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-        _, errors = process.communicate(timeout=60)
+        with begin(many, tmp_path / "run") as process:
+            os.kill(both_workers(process, tmp_path / "run")[0], signal.SIGKILL)
+            _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 2
         assert "a worker process was killed" in errors.decode()
         assert len(errors.splitlines()) == 1
@@ -555,9 +562,9 @@ class TestKilled:
         assert output(tmp_path / "run") == expected.replace(bytes(records), bytes(many)) * TIMES
 
     @pytest.mark.parametrize("target", ["-o", "--run-dir"])
-    def test_ctrl_c_leaves_nothing_half_done(self, many: Path, tmp_path: Path, target: str) -> None:
+    def test_ctrl_c_leaves_nothing_half_done(self, endless: Path, tmp_path: Path, target: str) -> None:
         options = SHARD if target == "--run-dir" else ()
-        shown = on_terminal("score", many, target, tmp_path / "out", "-j", "2", *options, interrupt_at=" pages")
+        shown = on_terminal("score", endless, target, tmp_path / "out", "-j", "2", *options, interrupt_at=" pages")
         assert shown.code == 130
         assert shown.plain.rstrip().endswith("boilerplate: interrupted")
         assert "Traceback" not in shown.plain
@@ -572,18 +579,30 @@ def begin(records: Path, folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def both_workers(process: subprocess.Popen[bytes], folder: Path) -> list[int]:
+    """Worker processes of a run, when it has begun to do shards."""
+
+    def is_at_work() -> bool:
+        assert process.poll() is None, "it was over too soon"
+        return len(workers_of(process.pid)) == 2 and any((folder / "done").glob("*.json"))
+
+    wait_for(is_at_work)
+    return workers_of(process.pid)
+
+
 def workers_of(parent: int) -> list[int]:
     """Worker processes of a run."""
-    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = (line.split(None, 2) for line in listed.splitlines())
-    return [int(pid) for pid, ppid, name in rows if int(ppid) == parent and "LokyProcess" in name]
+    return [pid for pid, (ppid, _, name) in processes().items() if ppid == parent and "LokyProcess" in name]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Whether there is such a process; one that has ended, and that nobody asked about since, does not count."""
+    return pid in (found := processes()) and not found[pid][1].startswith("Z")
+
+
+def processes() -> dict[int, tuple[int, str, str]]:
+    """Parent, state and command of all processes of this machine."""
+    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = (line.split(None, 3) for line in listed.splitlines())
+    return {int(pid): (int(ppid), state, "".join(name)) for pid, ppid, state, *name in rows}

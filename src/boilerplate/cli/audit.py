@@ -12,7 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from boilerplate.cli.common import MAX_SEED, load_labeller, model_option, progress_bar, read_annotated
+from boilerplate.cli.common import (
+    MAX_SEED,
+    load_labeller,
+    model_option,
+    progress_bar,
+    read_annotated,
+    training_jobs_option,
+)
 from boilerplate.errors import BoilerplateError, InputError
 
 if TYPE_CHECKING:
@@ -49,7 +56,7 @@ STEP = 64
 @model_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MAX_SEED), help="Seed of the training.")
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out.")
-@click.option("-j", "--jobs", default=-1, show_default=True, help="Processes; -1: one for each core.")
+@training_jobs_option
 @click.option(
     "--unreviewed-weight",
     default=0.2,

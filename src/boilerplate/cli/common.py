@@ -71,6 +71,16 @@ jobs_option = click.option(
     help="Processes that share the work; -1 for one on each core.",
 )
 
+training_jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=-1,
+    show_default=True,
+    callback=_check_jobs,
+    help="Processes that train; -1 for one on each core.",
+)
+
 
 class ByteSize(click.ParamType):
     """A number of bytes: ``500000``, ``64MB``, ``1GiB``."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +19,7 @@ from boilerplate.cli.common import (
     print_json,
     progress_bar,
     read_annotated,
+    training_jobs_option,
 )
 from boilerplate.errors import BoilerplateError, InputError
 
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     from boilerplate.learning_curve import LearningCurvePoint
 
 MISSED = 1
+SMALL_MODEL: Final[dict[str, int]] = {
+    "n_folds": 2,
+    "n_networks": 1,
+    "n_layers": 3,
+    "hidden_units": 24,
+    "hash_bits": 15,
+    "text_iterations": 20,
+}
+"""What is enough to see whether a learning curve climbs, in a fraction of the time."""
 UNREVIEWED_WEIGHT = 0.2
 """Of pages whose field 'reviewed' is false, in a learning curve; what ``boilerplate train`` gives them by default."""
 
@@ -91,9 +101,14 @@ class Judged:
     "--learning-curve",
     "with_learning_curve",
     is_flag=True,
-    help="Also train on growing shares of DATA's sites and score on others; as slow as many trainings.",
+    help="Also train small models on growing shares of DATA's sites and score them on others.",
 )
-@click.option("-j", "--jobs", default=-1, show_default=True, help="Processes of --learning-curve; -1: one a core.")
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Train the models of --learning-curve as `boilerplate train` does: takes many times as long.",
+)
+@training_jobs_option
 @click.option(
     "--fail-under",
     "bars",
@@ -121,6 +136,7 @@ def evaluate(
     title: str | None,
     note: str | None,
     with_learning_curve: bool,
+    thorough: bool,
     jobs: int,
     bars: tuple[tuple[str, float], ...],
     fail_if_worse: bool,
@@ -143,6 +159,8 @@ def evaluate(
         raise click.UsageError("--fail-if-worse needs --baseline, the model to compare with")
     if report_path is None and (title is not None or note is not None):
         raise click.UsageError("--title and --note are for --report")
+    if thorough and not with_learning_curve:
+        raise click.UsageError("--thorough is for --learning-curve")
     if report_path is not None:
         check_report(report_path)
     pages = read_annotated(data)
@@ -159,7 +177,7 @@ def evaluate(
         comparison = compared(new, old, resamples, seed)
     curve = None
     if with_learning_curve:
-        curve = trained_curve(pages, jobs, resamples, seed)
+        curve = trained_curve(pages, thorough, jobs, resamples, seed)
     if report_path is not None:
         from boilerplate.report import write_report
 
@@ -180,7 +198,7 @@ def evaluate(
     if format_ == "json":
         print_json(document(pages, new, old, comparison, curve))
     else:
-        show(pages, new, old, comparison, curve)
+        show(pages, new, old, comparison, curve, thorough)
         if report_path is not None:
             click.echo(f"{report_path}: {report_path.stat().st_size / 1e6:.1f} MB")
     missed = [
@@ -258,8 +276,10 @@ def compared(new: Judged, old: Judged, resamples: int, seed: int) -> Comparison:
     )
 
 
-def trained_curve(pages: list[AnnotatedPage], jobs: int, resamples: int, seed: int) -> list[LearningCurvePoint]:
-    """The learning curve of these pages.
+def trained_curve(
+    pages: list[AnnotatedPage], thorough: bool, jobs: int, resamples: int, seed: int
+) -> list[LearningCurvePoint]:
+    """The learning curve of these pages, of models as `boilerplate train` makes them or of small ones.
 
     Raises
     ------
@@ -269,12 +289,13 @@ def trained_curve(pages: list[AnnotatedPage], jobs: int, resamples: int, seed: i
     from boilerplate.learning_curve import learning_curve
     from boilerplate.model import LineClassifier
 
+    settings = {} if thorough else SMALL_MODEL
     weights = [UNREVIEWED_WEIGHT if page.extra.get("reviewed") is False else 1.0 for page in pages]
     with progress_bar("learning curve") as progress:
         try:
             return learning_curve(
                 pages,
-                LineClassifier(random_state=seed, n_jobs=jobs),
+                LineClassifier(random_state=seed, n_jobs=jobs, **settings),
                 sample_weight=weights,
                 n_resamples=resamples,
                 random_state=seed,
@@ -329,6 +350,7 @@ def show(
     old: Judged | None,
     comparison: Comparison | None,
     curve: list[LearningCurvePoint] | None,
+    thorough: bool,
 ) -> None:
     """Print everything for people."""
     from boilerplate.cli.evaluation_view import comparison_view, evaluation_view, learning_curve_view
@@ -340,4 +362,4 @@ def show(
     if comparison is not None and old is not None:
         terminal.print(comparison_view(comparison, new.name, old.name))
     if curve is not None:
-        terminal.print(learning_curve_view(curve))
+        terminal.print(learning_curve_view(curve, thorough=thorough))

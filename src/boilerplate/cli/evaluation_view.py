@@ -173,8 +173,19 @@ def comparison_view(comparison: Comparison, model: str, baseline: str) -> Render
     return Group(*parts)
 
 
-def learning_curve_view(points: list[LearningCurvePoint]) -> RenderableType:
-    """Macro-F1 and F1 of each label by the number of sites trained on."""
+def learning_curve_view(points: list[LearningCurvePoint], *, thorough: bool) -> RenderableType:
+    """Macro-F1 and F1 of each label by the number of sites trained on.
+
+    Parameters
+    ----------
+    points : list of LearningCurvePoint
+    thorough : bool
+        Whether the models were such as `boilerplate train` makes, rather than small.
+
+    Returns
+    -------
+    renderable
+    """
     table = _table("Learning curve: trained on so many sites, scored on others")
     for name in ("sites", "pages", "macro-F1", "95 % interval"):
         table.add_column(name, justify="right")
@@ -190,7 +201,16 @@ def learning_curve_view(points: list[LearningCurvePoint]) -> RenderableType:
             _bar(point.evaluation.macro_f1, "default"),
             *(_number(point.evaluation.labels[label].f1) for label in LABELS),
         )
-    return Group(Text(), table)
+    parts: list[RenderableType] = [Text(), table]
+    if not thorough:
+        parts.append(
+            Text(
+                "Of small models: what counts is whether the curve still climbs, not how high it is. --thorough trains "
+                "such as `boilerplate train` makes.",
+                style="dim",
+            )
+        )
+    return Group(*parts)
 
 
 def _confusion_table(evaluation: Evaluation) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boilerplate.cli.common import MAX_SEED, progress_bar, read_annotated
+from boilerplate.cli.common import MAX_SEED, progress_bar, read_annotated, training_jobs_option
 from boilerplate.errors import BoilerplateError, InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     help="Equal pages, options and seed give an equal model.",
 )
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out.")
-@click.option("-j", "--jobs", default=-1, show_default=True, help="Processes; -1: one for each core.")
+@training_jobs_option
 @click.option(
     "--unreviewed-weight",
     default=0.2,

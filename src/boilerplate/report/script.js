@@ -152,7 +152,10 @@
       .filter((name) => parameters.has(name)).map((name) => [name, parameters.get(name)]));
   }
 
+  let waiting;
+
   function update(remember) {
+    clearTimeout(waiting);
     const order = ORDERS[form.elements.sort.value];
     const chosen = lines.filter(predicate());
     matching = clusters(chosen, order);
@@ -261,7 +264,10 @@
     const link = event.target.closest("a[data-filter]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    const before = location.hash;
     location.hash = `#errors?${link.dataset.filter}`;
+    // The same figure again leads to its lines again, though the address stays.
+    if (location.hash === before) follow();
   });
 
   function follow() {
@@ -274,15 +280,14 @@
     title.focus({ preventScroll: true });
   }
 
-  let waiting;
   form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => update(true), 120);
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => {
-    extras = new Map();
-    setTimeout(() => update(true));
+  document.getElementById("clear").addEventListener("click", () => {
+    load("");
+    update(true);
   });
 
   // ---- tabs ----
