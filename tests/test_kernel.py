@@ -30,6 +30,7 @@ from boilerplate.evidence.likeness import RARITY_BITS, likeness_evidence
 from boilerplate.evidence.lines import HEAD, MAX_MARKER, TAIL
 from boilerplate.evidence.text import KINDS
 from boilerplate.ngram_table import LARGEST, NGramTable
+from boilerplate.trees import Trees
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("boilerplate._kernel") is None or kernel.SWITCH in os.environ,
@@ -101,6 +102,23 @@ class TestSame:
     def test_of_sums_that_need_all_their_bits(self) -> None:
         largest = NGramTable(np.full((2, 17), -LARGEST, dtype=np.int16), np.ones(17, dtype=np.float32))
         assert_same(["a" * (HEAD + TAIL)], [largest])
+
+
+    def test_of_trees(self) -> None:
+        draw = np.random.default_rng(3)
+        for n_lines, n_trees, depth in ((0, 4, 5), (1, 0, 5), (37, 9, 3), (64, 12, 5)):
+            inner = 2**depth - 1
+            trees = Trees(
+                draw.integers(0, 7, (n_trees, inner), dtype=np.int16),
+                draw.integers(-2, 3, (n_trees, inner)).astype(np.float32),
+                draw.integers(-LARGEST, LARGEST, (n_trees, inner + 1), dtype=np.int16),
+                np.zeros(4, dtype=np.float32),
+            )
+            # Whole numbers, so that many stand at a threshold.
+            evidence = draw.integers(-3, 4, (n_lines, 7)).astype(np.float32)
+            with_loops = trees.scores(evidence)
+            with numpy_alone():
+                assert trees.scores(evidence).tobytes() == with_loops.tobytes()
 
 
 class TestStale:

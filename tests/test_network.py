@@ -14,13 +14,9 @@ from boilerplate import network as network_module
 from boilerplate.evidence.lines import Layout
 from boilerplate.layers import BLOCK, Layer, keep_mask
 from boilerplate.network import (
-    CLIP,
     Network,
-    Networks,
-    Standard,
     _gradients,
     fit_network,
-    fit_standard,
 )
 
 N_FEATURES = 37
@@ -128,32 +124,6 @@ class TestScores:
         before = evidence.copy()
         random_network(1).scores(evidence, layout_of(20))
         assert np.array_equal(evidence, before)
-
-    def test_of_several_networks_are_their_mean(self) -> None:
-        networks, evidence = [random_network(seed) for seed in range(3)], random_evidence(20)
-        standard = Standard(np.full(N_FEATURES, 0.5, np.float32), np.full(N_FEATURES, 2, np.float32))
-        expected = np.mean([scores_line_by_line(each, (evidence - 0.5) / 2, (13, 7)) for each in networks], axis=0)
-        found = Networks(standard, networks).scores(evidence, layout_of(13, 7))
-        assert found.dtype == np.float32
-        assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
-
-
-class TestStandard:
-    def test_centres_and_scales_each_column(self) -> None:
-        evidence = random_evidence(500) * np.arange(1, N_FEATURES + 1, dtype=np.float32) + 7
-        found = fit_standard(evidence).apply(evidence)
-        assert found.dtype == np.float32
-        assert found.mean(axis=0) == pytest.approx(0, abs=1e-4)
-        assert found.std(axis=0) == pytest.approx(1, abs=1e-2)
-
-    def test_constant_columns_become_zero_and_freaks_are_clipped(self) -> None:
-        evidence = random_evidence(100)
-        evidence[:, 0] = 3
-        standard = fit_standard(evidence)
-        assert not standard.apply(evidence)[:, 0].any()
-        freak = np.full((1, N_FEATURES), 1e30, dtype=np.float32)
-        assert standard.apply(freak).tolist() == [[CLIP] * N_FEATURES]
-        assert standard.apply(-freak).tolist() == [[-CLIP] * N_FEATURES]
 
 
 class TestGradients:
