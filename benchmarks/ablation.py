@@ -2,9 +2,9 @@
 
 Phase one is fitted once, for every fold and on all pages. Then phase two is trained again for each row of the table,
 with one idea taken away or one setting changed, on all folds but one, and scored on the reviewed scrapes of the fold
-left out; the mean over folds decides what the model does. Scores on dev stand beside it to confirm; each row's networks
-score it. One network votes, where the shipped model has two, and nothing is calibrated. A second table says how well
-phase one's models rank lines by themselves.
+left out; the mean over folds decides what the model does. Scores on dev stand beside it to confirm; each row's learners
+score it. One network votes beside the trees, where the shipped model has two, and nothing is calibrated. A second table
+says how well phase one's models rank lines by themselves.
 
 usage: python benchmarks/ablation.py [--corpus DIR] [--pages DIR] [--folds N] [-j N] [--rows NAME ...]
 
@@ -25,7 +25,6 @@ from typing import Any, Final
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
@@ -38,8 +37,8 @@ from boilerplate.evidence.lines import Layout
 from boilerplate.labeller import line_evidence
 from boilerplate.labels import INDEX, LABELS
 from boilerplate.model import LineClassifier
-from boilerplate.network import fit_standard
 from boilerplate.pages import labelled_lines
+from boilerplate.phase_two import fit_standard, vote
 from boilerplate.text_model import CAPTION, N_CLASSES, N_KINDS, TEXT_CLASSES, TO_TEXT_CLASS
 
 TOP: Final = Path(__file__).resolve().parents[1]
@@ -87,25 +86,21 @@ class Row:
     altered: bool = False
     """Train on an altered copy of each reviewed page as well."""
     learner: Callable[[Fit], Scorer] | None = None
-    """What learns in place of a network."""
+    """What learns in place of networks and trees."""
     transitions: float = 0.0
     """Weight of a line's label for that of the next one, in decoding."""
 
 
-def network(fit: Fit) -> Scorer:
-    """The model's own learner."""
-    fitted = fit.model._fit_network(fit.learnt, fit.pages, fit.model.random_state)
-    return lambda evidence, layout: np.log(softmax(fitted.scores(evidence, layout)))
+def phase_two(fit: Fit) -> Scorer:
+    """The model's own vote, of one network and of trees."""
+    network = fit.model._fit_network(fit.learnt, fit.pages, fit.model.random_state)
+    trees = fit.model._fit_trees(fit.learnt, fit.pages)
+    return lambda evidence, layout: np.log(softmax(vote([network], trees, evidence, layout)))
 
 
-def boosting(fit: Fit) -> Scorer:
-    """Gradient-boosted trees, which see the neighbours' phase-one probabilities, but not their evidence."""
-    lines = np.flatnonzero(np.isin(fit.learnt.layout.page, fit.pages))
-    trees = HistGradientBoostingClassifier(
-        max_iter=150, learning_rate=0.1, max_leaf_nodes=31, early_stopping=False, random_state=0
-    )
-    trees.fit(fit.learnt.evidence[lines], fit.learnt.label[lines], fit.learnt.weight[lines])
-    return lambda evidence, _: np.log(np.maximum(trees.predict_proba(evidence), 1e-6))
+def trees_alone(fit: Fit) -> Scorer:
+    trees = fit.model._fit_trees(fit.learnt, fit.pages)
+    return lambda evidence, _: np.log(softmax(trees.scores(evidence)))
 
 
 def linear(fit: Fit) -> Scorer:
@@ -118,14 +113,8 @@ def linear(fit: Fit) -> Scorer:
     return lambda evidence, _: regression.predict_log_proba(evidence)
 
 
-def blend(fit: Fit) -> Scorer:
-    """Mean of the log probabilities of a network and of boosted trees."""
-    one, other = network(fit), boosting(fit)
-    return lambda evidence, layout: (one(evidence, layout) + other(evidence, layout)) / 2
-
-
 ROWS: Final = (
-    Row("the model, one network"),
+    Row("the model, with one network"),
     Row("another seed (how much is chance)", settings=(("random_state", 1),)),
     Row("no deep text model", without=("deep",)),
     Row("no wide text model", without=("wide",)),
@@ -137,9 +126,10 @@ ROWS: Final = (
     Row("three such layers", settings=(("n_layers", 3),)),
     Row("128 hidden units", settings=(("hidden_units", 128),)),
     Row("half the passes", settings=(("epochs", 7),)),
-    Row("multinomial logistic regression instead of a network", learner=linear),
-    Row("gradient boosting instead of a network", learner=boosting),
-    Row("network and gradient boosting, mean", learner=blend),
+    Row("no trees", settings=(("tree_rounds", 0),)),
+    Row("150 rounds of trees", settings=(("tree_rounds", 150),)),
+    Row("trees alone", learner=trees_alone),
+    Row("multinomial logistic regression instead", learner=linear),
     Row("Viterbi decoding, learnt transitions of weight 0.2", transitions=0.2),
     Row("Viterbi decoding, learnt transitions of weight 0.5", transitions=0.5),
     Row("an altered copy of each reviewed page as well", altered=True),
@@ -273,7 +263,7 @@ def measure(
         learnt = joined(learnt, more)
         pages = np.flatnonzero(learnt.fold != fold)
     changed = LineClassifier(**{**model.get_params(), **dict(row.settings)})
-    score = (row.learner or network)(Fit(changed, learnt, pages))
+    score = (row.learner or phase_two)(Fit(changed, learnt, pages))
     transitions = row.transitions * follows(learnt.label, learnt.layout, pages)
 
     def found(data: Data, evidence: NDArray[np.float32]) -> NDArray[np.int64]:
