@@ -433,7 +433,7 @@ class TestWhatChanged:
     def test_no_run_to_go_on_with(self, tmp_path: Path) -> None:
         done = run("score", "--run-dir", tmp_path / "run", "--resume")
         assert (done.code, len(done.complaints)) == (2, 1)
-        assert "needs inputs, if it holds no run" in done.errors
+        assert "needs inputs: name files" in done.errors
         assert not (tmp_path / "run").exists()
 
     def test_an_input(self, begun: Callable[..., Outcome], tmp_path: Path, rows: list[bytes]) -> None:

@@ -56,7 +56,7 @@ def _warn() -> None:
 
     if multiprocessing.current_process().name == "MainProcess":
         warnings.warn(
-            "the compiled loops are older than their source and not used, which is slower; compile them once more: "
+            "the compiled loops do not fit their source and are not used, which is slower; compile them once more: "
             f"pip install -e {Path(__file__).parents[2]}",
             stacklevel=3,
         )

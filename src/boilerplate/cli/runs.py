@@ -242,7 +242,9 @@ def sources_of_run(inputs: Sequence[str], list_: Callable[..., list[Source]], be
         # Those that are missing are missed when the run is compared with what it was.
         return list_([source.path for source in begun.sources], complain=lambda error: None)
     if not inputs:
-        raise BoilerplateError("a run directory needs inputs, if it holds no run to --resume: name files or folders")
+        raise BoilerplateError(
+            "a run directory needs inputs: name files or folders; only a run that was begun has its own (--resume)"
+        )
     sources = [] if STDIN in inputs else list_([name if is_remote(name) else os.path.abspath(name) for name in inputs])
     if STDIN in inputs or any(source.is_stream for source in sources):
         raise BoilerplateError("a run directory needs inputs that can be read again; save streams to files")
