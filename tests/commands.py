@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,10 @@ def _content(stream: io.TextIOWrapper) -> bytes:
     return written.getvalue()
 
 
-def run_alone(*arguments: str | Path, stdin: bytes = b"", **options: Any) -> Outcome:
+def run_alone(*arguments: str | Path, stdin: bytes = b"", command: Sequence[str] = COMMAND, **options: Any) -> Outcome:
     """Run a command in a process of its own, with pipes for its input and output."""
     done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=PATIENCE, check=False, **options
+        [*command, *map(str, arguments)], input=stdin, capture_output=True, timeout=PATIENCE, check=False, **options
     )
     return Outcome(done.returncode, done.stdout, done.stderr.decode("utf-8"))
 

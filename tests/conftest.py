@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from boilerplate import network, text_model
 from boilerplate.corpus import AnnotatedPage, read_pages
 from boilerplate.model import LineClassifier
 
@@ -35,10 +36,20 @@ def other_pages(data_pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
 
 @pytest.fixture(scope="session")
 def model(training_pages: list[AnnotatedPage]) -> LineClassifier:
-    """A small classifier, trained in ten seconds; tests must not change it."""
-    small = LineClassifier(n_folds=2, n_networks=1, text_iterations=8, hash_bits=14, hidden_units=16)
-    return small.fit(
-        [page.text for page in training_pages],
-        [page.labels for page in training_pages],
-        groups=[page.group for page in training_pages],
-    )
+    """A small classifier, trained in few steps; tests must not change it."""
+    small = LineClassifier(n_folds=2, n_networks=1, text_iterations=8, hash_bits=14, hidden_units=16, n_layers=4)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (network, text_model):
+            patch.setattr(module, "MIN_STEPS", 200)
+        return small.fit(
+            [page.text for page in training_pages],
+            [page.labels for page in training_pages],
+            groups=[page.group for page in training_pages],
+        )
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes any training end after a few steps: for what training does, not for how well it does it."""
+    for module in (network, text_model):
+        monkeypatch.setattr(module, "MIN_STEPS", 3)

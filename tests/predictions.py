@@ -39,6 +39,11 @@ class Rote(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    @classmethod
+    def whatever_the_size(cls, random_state: int, n_jobs: int, **size: Any) -> Rote:
+        """In the place of a classifier that has one."""
+        return cls(random_state, n_jobs)
+
     def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None, progress: Any = None) -> Rote:
         self.note = {"texts": list(X), "groups": list(groups), "weights": list(sample_weight), "scored": []}
         self.trainings.append(self.note)

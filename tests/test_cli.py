@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +24,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from commands import COMMAND, PATIENCE, Outcome, on_terminal, run, run_alone
+from commands import COMMAND, PATIENCE, Outcome, on_terminal, run, run_alone, wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from predictions import Rote
@@ -51,6 +50,17 @@ from boilerplate.persistence import shipped_path
 
 COMMANDS = ("score", "clean", "train", "evaluate", "audit", "inspect", "convert")
 DATE = "2024-05-31"
+
+SMALL_TRAINING = """
+import sys
+from functools import partial
+from boilerplate import model, network, text_model
+from boilerplate.cli import main
+network.MIN_STEPS = text_model.MIN_STEPS = int(sys.argv.pop(1))
+model.LineClassifier = partial(model.LineClassifier, n_networks=1, n_layers=3, text_iterations=20, hash_bits=14)
+main(sys.argv[1:])
+"""
+"""The command line in a process of its own, where ``train`` trains a small classifier in as many steps as are given."""
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and terminals of Unix")
 
@@ -138,10 +148,19 @@ def annotated(data_pages: list[AnnotatedPage], tmp_path_factory: pytest.TempPath
     return folder
 
 
+def small_training(steps: int, *arguments: str | Path, **environment: str) -> Outcome:
+    """Run ``train`` with such a classifier."""
+    return run_alone(
+        *("train", *arguments),
+        command=(sys.executable, "-c", SMALL_TRAINING, str(steps)),
+        env={**os.environ, **environment},
+    )
+
+
 @pytest.fixture(scope="session")
 def trained(annotated: Path, data_pages: list[AnnotatedPage], tmp_path_factory: pytest.TempPathFactory) -> Trained:
     path = tmp_path_factory.mktemp("trained") / "small.joblib"
-    outcome = run_alone("train", annotated, "-o", path, "--folds", "2", "-j", "1", "--date", DATE)
+    outcome = small_training(300, annotated, "-o", path, "--folds", "2", "-j", "1", "--date", DATE)
     assert outcome.code == 0, outcome.errors
     unseen = tmp_path_factory.mktemp("unseen") / "pages"
     write_page_files(short_pages(data_pages)[12:24], unseen)
@@ -791,29 +810,12 @@ class TestTrain:
         assert files_in(trained.path.parent) == ["small.joblib"]
 
     def test_equal_pages_and_seeds_give_equal_files(self, annotated: Path, tmp_path: Path) -> None:
-        # Three trainings, hence of a small classifier in few steps. Strings have other hashes in each.
-        script = "\n".join(
-            [
-                "import sys",
-                "from functools import partial",
-                "from boilerplate import model, network, text_model",
-                "from boilerplate.cli import main",
-                "model.LineClassifier = partial(model.LineClassifier, n_networks=1, text_iterations=5, hash_bits=12)",
-                "network.MIN_STEPS = text_model.MIN_STEPS = 3",
-                "main(sys.argv[1:])",
-            ]
-        )
-
+        # Strings have other hashes in each process.
         def train(seed: int, hash_seed: int) -> bytes:
             path = tmp_path / f"{seed}-{hash_seed}.joblib"
-            options = ["--folds", "2", "-j", "1", "--date", DATE, "--seed", str(seed), "-o", str(path)]
-            subprocess.run(
-                [sys.executable, "-c", script, "train", str(annotated), *options],
-                env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
-                stdout=subprocess.DEVNULL,
-                timeout=PATIENCE,
-                check=True,
-            )
+            options = ("--folds", "2", "-j", "1", "--date", DATE, "--seed", str(seed), "-o", path)
+            outcome = small_training(3, annotated, *options, PYTHONHASHSEED=str(hash_seed))
+            assert outcome.code == 0, outcome.errors
             return path.read_bytes()
 
         assert train(3, 1) == train(3, 2) != train(4, 1)
@@ -1078,7 +1080,7 @@ class TestEvaluate:
         assert path.read_text("utf-8") == html
 
     def test_a_report_with_everything(self, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("boilerplate.model.LineClassifier", Rote)
+        monkeypatch.setattr("boilerplate.model.LineClassifier", Rote.whatever_the_size)
         arguments = ("--baseline", trained.path, "--learning-curve", "-j", "1", "--report", tmp_path / "r.html")
         outcome = run("evaluate", trained.unseen, *arguments)
         assert (outcome.code, outcome.errors) == (0, "")
@@ -1086,6 +1088,25 @@ class TestEvaluate:
         html = (tmp_path / "r.html").read_text("utf-8")
         assert 'id="learning"' in html
         assert 'id="comparison"' in html
+
+    def test_learning_curves_are_of_small_models_unless_thorough(
+        self, trained: Trained, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sizes: list[dict[str, Any]] = []
+
+        def classifier(random_state: int, n_jobs: int, **size: Any) -> Rote:
+            sizes.append(size)
+            return Rote(random_state, n_jobs)
+
+        monkeypatch.setattr("boilerplate.model.LineClassifier", classifier)
+        command = ("evaluate", trained.unseen, "--learning-curve")
+        assert "--thorough trains" in run(*command).text
+        assert "--thorough trains" not in run(*command, "--thorough").text
+        small, whole = sizes
+        assert whole == {}
+        usual = boilerplate.LineClassifier().get_params()
+        assert all(value < usual[name] for name, value in small.items())
+        assert {"n_folds", "n_networks"} < set(small)
 
     def test_too_few_sites_for_a_learning_curve(self, trained: Trained, tmp_path: Path) -> None:
         write_json_lines(trained.unseen_pages[:3], tmp_path / "a.jsonl")
@@ -1299,9 +1320,7 @@ class TestProcesses:
         command = [*COMMAND, "score", "-o", str(tmp_path / "out.jsonl")]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stderr is not None
-            end = time.monotonic() + PATIENCE
-            while len(files_in(tmp_path)) < 2 and time.monotonic() < end:
-                time.sleep(0.05)
+            wait_for(lambda: len(files_in(tmp_path)) == 2)
             process.terminate()
             errors = process.stderr.read().decode()
             assert (process.wait(PATIENCE), errors.strip()) == (143, "boilerplate: terminated")
@@ -1360,7 +1379,7 @@ class TestTerminals:
     def test_train_shows_progress_and_obeys_ctrl_c(self, annotated: Path, tmp_path: Path) -> None:
         out = tmp_path / "my.joblib"
         out.write_text("precious")
-        screen = on_terminal("train", annotated, "-o", out, "--folds", "2", "-j", "1", interrupt_at="phase one")
+        screen = on_terminal("train", annotated, "-o", out, "--folds", "2", "-j", "1", interrupt_at="reading pages")
         assert screen.code == 128 + signal.SIGINT
         assert "━" in screen.plain
         assert screen.plain.split("\n")[-2] == "boilerplate: interrupted"

@@ -440,6 +440,7 @@ def test_the_datasets_example_runs(tmp_path: Path) -> None:
 # scikit-learn
 
 
+@pytest.mark.usefixtures("hasty")
 def test_the_scikit_learn_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

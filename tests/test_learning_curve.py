@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from predictions import Rote
 
+from boilerplate import network, text_model
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.labels import LABELS
 from boilerplate.learning_curve import learning_curve
@@ -83,10 +84,10 @@ class TestLearningCurve:
         assert 0 < shares[0] < shares[-1] < 1
         assert told[0][0] == "learning curve, 3 pages: phase one"
 
-    def test_a_real_model_learns(self, training_pages: list[AnnotatedPage]) -> None:
-        tiny = LineClassifier(
-            n_folds=2, n_networks=1, text_iterations=4, text_epochs=1, hash_bits=12, hidden_units=8, epochs=2, n_jobs=1
-        )
+    def test_a_real_model_learns(self, training_pages: list[AnnotatedPage], monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (network, text_model):
+            monkeypatch.setattr(module, "MIN_STEPS", 100)
+        tiny = LineClassifier(n_folds=2, n_networks=1, text_iterations=4, hash_bits=12, hidden_units=8, n_layers=2)
         (point,) = learning_curve(training_pages[:8], tiny, shares=(1.0,), n_folds=2, n_resamples=20)
         assert point.evaluation.pages == 8
         assert point.evaluation.accuracy > 0.4

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from strategies import page_texts
 from threadpoolctl import threadpool_limits
 
-from boilerplate import network, text_model
+from boilerplate import network
 from boilerplate.cleaning import keep_lines
 from boilerplate.corpus import AnnotatedPage
 from boilerplate.evidence.assembly import BATCH_LINES
@@ -71,10 +71,8 @@ Fit = Callable[..., LineClassifier]
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Fit:
-    """Fits a tiny classifier in a few steps: for what training does, not for how well it does it."""
-    for module in (network, text_model):
-        monkeypatch.setattr(module, "MIN_STEPS", 3)
+def quick(hasty: None) -> Fit:
+    """Fits a tiny classifier in a few steps."""
 
     def fitted(X: Any = TEXTS, y: Any = LABELLED, **arguments: Any) -> LineClassifier:
         parameters = SMALL | arguments.pop("parameters", {})

@@ -181,6 +181,7 @@ class TestClean:
         assert model.cleaning_threshold() == model.cleaning_threshold(0.99)
         assert model.cleaning_threshold(None) is None
 
+    @pytest.mark.usefixtures("hasty")
     def test_pages_of_less_weight_have_no_say(self, training_pages: list[AnnotatedPage]) -> None:
         pages = training_pages[:12]
         texts, labels = [page.text for page in pages], [page.labels for page in pages]
