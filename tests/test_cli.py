@@ -57,7 +57,8 @@ from functools import partial
 from boilerplate import model, network, text_model
 from boilerplate.cli import main
 network.MIN_STEPS = text_model.MIN_STEPS = int(sys.argv.pop(1))
-model.LineClassifier = partial(model.LineClassifier, n_networks=1, n_layers=3, text_iterations=20, hash_bits=14)
+small = {"n_networks": 1, "n_layers": 3, "tree_rounds": 5, "text_iterations": 20, "hash_bits": 14}
+model.LineClassifier = partial(model.LineClassifier, **small)
 main(sys.argv[1:])
 """
 """The command line in a process of its own, where ``train`` trains a small classifier in as many steps as are given."""

@@ -449,7 +449,7 @@ def test_the_scikit_learn_example_runs(
     Path("pages").mkdir()
     for path in sorted(Path("all").rglob("*.page"))[::60]:
         path.rename(Path("pages") / path.name)
-    sizes = "n_folds=2, n_networks=1, text_iterations=2, text_epochs=1, epochs=1, hash_bits=10, hidden_units=4"
+    sizes = "n_folds=2, n_networks=1, tree_rounds=1, text_iterations=2, text_epochs=1, epochs=1, hash_bits=10"
     names: dict[str, Any] = {}
     exec(example("scikit-learn").replace("LineClassifier()", f"LineClassifier({sizes})"), names)
     assert names["scores"].shape == (2,)

@@ -103,7 +103,6 @@ class TestSame:
         largest = NGramTable(np.full((2, 17), -LARGEST, dtype=np.int16), np.ones(17, dtype=np.float32))
         assert_same(["a" * (HEAD + TAIL)], [largest])
 
-
     def test_of_trees(self) -> None:
         draw = np.random.default_rng(3)
         for n_lines, n_trees, depth in ((0, 4, 5), (1, 0, 5), (37, 9, 3), (64, 12, 5)):

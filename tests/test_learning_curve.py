@@ -87,7 +87,9 @@ class TestLearningCurve:
     def test_a_real_model_learns(self, training_pages: list[AnnotatedPage], monkeypatch: pytest.MonkeyPatch) -> None:
         for module in (network, text_model):
             monkeypatch.setattr(module, "MIN_STEPS", 100)
-        tiny = LineClassifier(n_folds=2, n_networks=1, text_iterations=4, hash_bits=12, hidden_units=8, n_layers=2)
+        tiny = LineClassifier(
+            n_folds=2, n_networks=1, tree_rounds=2, text_iterations=4, hash_bits=12, hidden_units=8, n_layers=2
+        )
         (point,) = learning_curve(training_pages[:8], tiny, shares=(1.0,), n_folds=2, n_resamples=20)
         assert point.evaluation.pages == 8
         assert point.evaluation.accuracy > 0.4

@@ -38,6 +38,7 @@ BODY, CAPTION, FOREIGN, PROMO = LABELS
 SMALL = {
     "n_folds": 2,
     "n_networks": 1,
+    "tree_rounds": 3,
     "text_iterations": 8,
     "text_epochs": 1,
     "hash_bits": 12,
@@ -311,7 +312,8 @@ class TestConventions:
 
     def test_a_clone_is_not_fitted_and_fitting_leaves_parameters_alone(self, model: LineClassifier) -> None:
         check_is_fitted(model)
-        expected = LineClassifier(n_folds=2, n_networks=1, text_iterations=8, hash_bits=14, hidden_units=16)
+        small = {"text_iterations": 8, "hash_bits": 14, "hidden_units": 16, "n_layers": 4, "tree_rounds": 5}
+        expected = LineClassifier(n_folds=2, n_networks=1, **small)
         assert model.get_params() == expected.get_params()
         with pytest.raises(NotFittedError):
             check_is_fitted(clone(model))
@@ -518,6 +520,7 @@ class TestTrainingOnWhatDoesNotFit:
             ("n_networks", 0),
             ("hidden_units", 0),
             ("n_layers", -1),
+            ("tree_rounds", -1),
             ("epochs", 0),
             ("dropout", -0.1),
             ("dropout", 1),

@@ -186,7 +186,9 @@ class TestClean:
         pages = training_pages[:12]
         texts, labels = [page.text for page in pages], [page.labels for page in pages]
         weight = [0.2] * 4 + [1.0] * 8
-        small = LineClassifier(n_folds=2, n_networks=1, text_iterations=4, hash_bits=12, hidden_units=4, epochs=2)
+        small = LineClassifier(
+            n_folds=2, n_networks=1, tree_rounds=2, text_iterations=4, hash_bits=12, hidden_units=4, epochs=2
+        )
         small.fit(texts, labels, sample_weight=weight)
         trusted = slice(4, None)
         is_body = np.concatenate([np.array(page) == BODY for page in labels[trusted]])
