@@ -209,6 +209,14 @@ class TestCommand:
         assert outcome.complaints == [f"boilerplate: {data}: exists and is not an empty folder; name a new one"]
         assert KnowsRight.seen == {}
 
+    def test_a_folder_in_none_is_refused_before_training(self, data: Path, tmp_path: Path) -> None:
+        KnowsRight.seen = {}
+        outcome = run("audit", data, "-o", tmp_path / "no" / "suspects")
+        assert outcome.code == 2
+        assert len(outcome.complaints) == 1
+        assert "no such folder around it" in outcome.errors
+        assert KnowsRight.seen == {}
+
     def test_one_site_cannot_be_held_out(self, tmp_path: Path) -> None:
         write_json_lines(small_pages()[:1], tmp_path / "one.jsonl")
         outcome = run("audit", tmp_path / "one.jsonl", "-j", "1")

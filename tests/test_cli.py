@@ -1014,6 +1014,14 @@ class TestEvaluate:
         assert missed.code == 1
         assert [row.split(" is below ")[0].split()[1] for row in missed.complaints] == ["macro-f1", "caption-f1"]
 
+    def test_a_threshold_for_what_does_not_exist(self, tmp_path: Path) -> None:
+        write_json_lines([AnnotatedPage("x", PAGE, ["body"] * 4 + ["promo"])], tmp_path / "a.jsonl")
+        outcome = run("evaluate", tmp_path / "a.jsonl", "--fail-under", "caption-recall=0")
+        assert outcome.code == 1
+        assert outcome.complaints == [
+            "boilerplate: caption-recall does not exist on these pages, so it does not reach 0"
+        ]
+
     def test_the_document_is_as_its_schema_says(self, report: dict[str, Any]) -> None:
         schema = json.loads((Path(__file__).parents[1] / "docs" / "evaluation.schema.json").read_text("utf-8"))
         assert schema["$id"] == SCHEMA

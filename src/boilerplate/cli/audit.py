@@ -96,6 +96,9 @@ def audit(
 
     if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(output, "exists and is not an empty folder; name a new one")
+    # Told before a training that may take hours.
+    if output is not None and not output.absolute().parent.is_dir():
+        raise InputError(output, "cannot be made: no such folder around it; make that first")
     pages = read_annotated(data)
     if model_path is None:
         probabilities = _held_out(pages, seed, folds, jobs, unreviewed_weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,6 +204,8 @@ def evaluate(
             click.echo(f"{report_path}: {report_path.stat().st_size / 1e6:.1f} MB")
     missed = [
         f"{name} {new.evaluation.metrics[name]:.4f} is below {bar:g}"
+        if not math.isnan(new.evaluation.metrics[name])
+        else f"{name} does not exist on these pages, so it does not reach {bar:g}"
         for name, bar in bars
         # Written so that a figure that does not exist misses its bar too.
         if not new.evaluation.metrics[name] >= bar
