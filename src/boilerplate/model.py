@@ -71,7 +71,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         Layers of phase two's networks that look at the lines around, each twice as far as the one before.
     n_networks : int, default=2
         Networks that vote in phase two.
-    epochs : int, default=14
+    epochs : int, default=20
         Passes over the training pages, for each network.
     dropout : float, default=0.2
         Share of phase two's units that a training step leaves out.
@@ -111,7 +111,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         hidden_units: int = 96,
         n_layers: int = 5,
         n_networks: int = 2,
-        epochs: int = 14,
+        epochs: int = 20,
         dropout: float = 0.2,
         network_decay: float = 0.01,
         tree_rounds: int = 60,
