@@ -514,7 +514,7 @@ class TestScoreComplaints:
             ("a.jsonl", b'{"content": "One"}', ":1", "no text in field 'text' (fields here: 'content')"),
             ("a.jsonl", b'{"text": null}', ":1", "no text in field 'text'"),
             ("a.jsonl.gz", b'{"text": "One"}', ":1", "damaged gzip file"),
-            ("a.jsonl.gz", gzip.compress(b'{"text": "One"}')[:-9], ":1", "damaged gzip file"),
+            ("a.jsonl.gz", gzip.compress(b'{"text": "One"}', mtime=0)[:-9], ":1", "damaged gzip file"),
             ("a.page", b"bdy\tOne", ":1", "unknown label 'bdy'; did you mean 'body'?"),
         ],
     )

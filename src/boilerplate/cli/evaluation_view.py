@@ -47,7 +47,9 @@ def scores_table(evaluation: Evaluation, title: str) -> Table:
     -------
     Table
     """
-    table = _table(f"{title}: {evaluation.pages:,} pages of {evaluation.sites:,} sites, {evaluation.lines:,} lines")
+    counts = ((evaluation.pages, "page"), (evaluation.sites, "site"), (evaluation.lines, "line"))
+    pages, sites, lines = (f"{count:,} {noun}{'s' if count != 1 else ''}" for count, noun in counts)
+    table = _table(f"{title}: {pages} of {sites}, {lines}")
     table.add_column("label", no_wrap=True)
     for name in ("precision", "recall", "F1", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
