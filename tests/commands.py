@@ -103,6 +103,8 @@ def on_terminal(*arguments: str | Path, interrupt_at: str | None = None) -> Scre
         stderr=theirs,
         env=environment,
         start_new_session=True,
+        # Shells let what they run in the background ignore Ctrl-C; on a terminal nobody does.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     os.close(theirs)
     shown = b""

@@ -1109,8 +1109,8 @@ class TestEvaluate:
 
         monkeypatch.setattr("boilerplate.model.LineClassifier", classifier)
         command = ("evaluate", trained.unseen, "--learning-curve")
-        assert "--thorough trains" in run(*command).text
-        assert "--thorough trains" not in run(*command, "--thorough").text
+        assert "Of small models" in run(*command).text
+        assert "Of small models" not in run(*command, "--thorough").text
         small, whole = sizes
         assert whole == {}
         usual = boilerplate.LineClassifier().get_params()
