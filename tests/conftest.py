@@ -25,25 +25,19 @@ def data_pages() -> list[AnnotatedPage]:
 @pytest.fixture(scope="session")
 def training_pages(data_pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
     """Pages that `model` was trained on."""
-    return data_pages[::8]
+    return data_pages[::16]
 
 
 @pytest.fixture(scope="session")
 def other_pages(data_pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
     """Pages that `model` has not seen."""
-    return data_pages[4::8]
+    return data_pages[8::16]
 
 
 @pytest.fixture(scope="session")
 def model(training_pages: list[AnnotatedPage]) -> LineClassifier:
     """A small classifier, trained in few steps; tests must not change it."""
-<<<<<<< HEAD
-    small = LineClassifier(
-        n_folds=2, n_networks=1, tree_rounds=5, text_iterations=8, hash_bits=14, hidden_units=16, n_layers=4
-    )
-=======
-    small = LineClassifier(n_folds=2, n_networks=1, text_iterations=8, hash_bits=14, hidden_units=16)
->>>>>>> wt-b
+    small = LineClassifier(n_folds=2, n_networks=1, tree_rounds=5, text_iterations=8, hash_bits=14, hidden_units=16)
     with pytest.MonkeyPatch.context() as patch:
         for module in (network, text_model):
             patch.setattr(module, "MIN_STEPS", 200)

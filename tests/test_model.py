@@ -312,7 +312,7 @@ class TestConventions:
 
     def test_a_clone_is_not_fitted_and_fitting_leaves_parameters_alone(self, model: LineClassifier) -> None:
         check_is_fitted(model)
-        small = {"text_iterations": 8, "hash_bits": 14, "hidden_units": 16, "n_layers": 4, "tree_rounds": 5}
+        small = {"text_iterations": 8, "hash_bits": 14, "hidden_units": 16, "tree_rounds": 5}
         expected = LineClassifier(n_folds=2, n_networks=1, **small)
         assert model.get_params() == expected.get_params()
         with pytest.raises(NotFittedError):
