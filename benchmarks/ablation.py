@@ -342,7 +342,9 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, default=TOP.parent / "shared" / "corpus")
     parser.add_argument("--pages", type=Path, default=TOP / "data" / "pages")
     parser.add_argument("--folds", type=int, default=1, help="folds that are left out, one after the other")
-    parser.add_argument("--epochs", type=int, default=7, help="passes of each network, a third of the model's by default")
+    parser.add_argument(
+        "--epochs", type=int, default=7, help="passes of each network, a third of the model's by default"
+    )
     parser.add_argument("-j", "--jobs", type=int, default=2)
     parser.add_argument("--rows", nargs="*", help="rows whose name contains one of these")
     arguments = parser.parse_args()
