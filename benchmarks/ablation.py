@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -72,6 +72,17 @@ Scorer = Callable[[NDArray[np.float32], Layout], NDArray]
 """Evidence and layout to log probabilities, up to a constant."""
 
 
+class Kind(NamedTuple):
+    """The kind of page of each line."""
+
+    dump: NDArray[np.bool_]
+    """A whole-page dump."""
+    invented: NDArray[np.bool_]
+    """From `data/pages`."""
+    doubtful: NDArray[np.bool_]
+    """Reviewed by nobody."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of the table: the model with a change."""
@@ -81,8 +92,10 @@ class Row:
     """Subjects of evidence that are blanked out."""
     settings: tuple[tuple[str, Any], ...] = ()
     """Parameters of `LineClassifier`."""
-    weight: Callable[[NDArray[np.float64], NDArray[np.bool_]], NDArray[np.float64]] | None = None
-    """New line weights from the model's and from whether the line is of a whole-page dump."""
+    weight: Callable[[NDArray[np.float64], Kind], NDArray[np.float64]] | None = None
+    """New line weights from the model's and from the kind of page."""
+    passes: float = 1.0
+    """Passes of each network, against the others'."""
     altered: bool = False
     """Train on an altered copy of each reviewed page as well."""
     learner: Callable[[Fit], Scorer] | None = None
@@ -92,10 +105,11 @@ class Row:
 
 
 def phase_two(fit: Fit) -> Scorer:
-    """The model's own vote, of one network and of trees."""
-    network = fit.model._fit_network(fit.learnt, fit.pages, fit.model.random_state)
+    """The model's own vote, of networks and of trees."""
+    seeds = range(fit.model.random_state, fit.model.random_state + fit.model.n_networks)
+    networks = [fit.model._fit_network(fit.learnt, fit.pages, seed) for seed in seeds]
     trees = fit.model._fit_trees(fit.learnt, fit.pages)
-    return lambda evidence, layout: np.log(softmax(vote([network], trees, evidence, layout)))
+    return lambda evidence, layout: np.log(softmax(vote(networks, trees, evidence, layout)))
 
 
 def trees_alone(fit: Fit) -> Scorer:
@@ -115,26 +129,31 @@ def linear(fit: Fit) -> Scorer:
 
 ROWS: Final = (
     Row("the model, with one network"),
-    Row("another seed (how much is chance)", settings=(("random_state", 1),)),
+    Row("another seed (how much is chance)", settings=(("random_state", 7),)),
+    Row("two networks", settings=(("n_networks", 2),)),
     Row("no deep text model", without=("deep",)),
     Row("no wide text model", without=("wide",)),
     Row("no shape evidence", without=("shape",)),
     Row("no position evidence", without=("position",)),
     Row("no likeness evidence", without=("likeness",)),
+    Row("no evidence of meaning", without=("meaning",)),
     Row("no language evidence", without=("language",)),
     Row("no layers that look at neighbours", settings=(("n_layers", 0),)),
     Row("128 hidden units", settings=(("hidden_units", 128),)),
+    Row("twice as many passes", passes=2),
     Row("no trees", settings=(("tree_rounds", 0),)),
     Row("150 rounds of trees", settings=(("tree_rounds", 150),)),
     Row("trees alone", learner=trees_alone),
     Row("multinomial logistic regression instead", learner=linear),
     Row("Viterbi decoding, learnt transitions of weight 0.2", transitions=0.2),
-    Row("an altered copy of each reviewed page as well", altered=True),
+    Row("an altered copy of each reviewed page as well, half as many passes", altered=True, passes=0.5),
     Row(
-        "unreviewed labels believed as they are", weight=lambda weight, _: np.where(weight < 1, UNREVIEWED_WEIGHT, 1.0)
+        "unreviewed labels believed as they are",
+        weight=lambda weight, kind: np.where(kind.doubtful, UNREVIEWED_WEIGHT, weight),
     ),
-    Row("no unreviewed pages in phase two", weight=lambda weight, _: np.where(weight < 1, 0.0, weight)),
-    Row("no whole-page dumps in phase two", weight=lambda weight, dump: np.where(dump, 0.0, weight)),
+    Row("no unreviewed pages in phase two", weight=lambda weight, kind: np.where(kind.doubtful, 0, weight)),
+    Row("no whole-page dumps in phase two", weight=lambda weight, kind: np.where(kind.dump, 0, weight)),
+    Row("no invented pages in phase two", weight=lambda weight, kind: np.where(kind.invented, 0, weight)),
 )
 
 
@@ -236,7 +255,7 @@ def measure(
     row: Row,
     model: LineClassifier,
     collected: Any,
-    dump: NDArray[np.bool_],
+    kind: Kind,
     train: Data,
     dev: Data,
     fold: int,
@@ -250,7 +269,7 @@ def measure(
         for name in row.without:
             evidence[:, columns[name]] = 0
             dev_evidence[:, columns[name]] = 0
-    weight = collected.weight if row.weight is None else row.weight(collected.weight, dump)
+    weight = collected.weight if row.weight is None else row.weight(collected.weight, kind)
     used = weight[train.layout.page_starts[:-1]] > 0
     learnt = replace(
         collected, evidence=evidence, weight=weight, fold=np.where(used, collected.fold, fold), text_models=[]
@@ -259,7 +278,8 @@ def measure(
     if row.altered:
         learnt = joined(learnt, more)
         pages = np.flatnonzero(learnt.fold != fold)
-    changed = LineClassifier(**{**model.get_params(), **dict(row.settings)})
+    passes = {"epochs": max(1, round(model.epochs * row.passes))}
+    changed = LineClassifier(**{**model.get_params(), **passes, **dict(row.settings)})
     score = (row.learner or phase_two)(Fit(changed, learnt, pages))
     transitions = row.transitions * follows(learnt.label, learnt.layout, pages)
 
@@ -286,7 +306,10 @@ def joined(one: Any, other: Any) -> Any:
             np.concatenate([one.layout.page_starts, one.layout.page_starts[-1] + other.layout.page_starts[1:]]),
             np.concatenate([one.layout.page, one.layout.n_pages + other.layout.page]),
         ),
-        **{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("label", "weight", "fold")},
+        **{
+            name: np.concatenate([getattr(one, name), getattr(other, name)])
+            for name in ("label", "weight", "fold", "doubtful")
+        },
     )
 
 
@@ -311,6 +334,7 @@ def altered_data(
         label=np.array([INDEX[name] for _, labels in copies for name in labels]),
         weight=np.ones(counts.sum()),
         fold=fold,
+        doubtful=np.zeros(len(chosen), dtype=bool),
     )
 
 
@@ -356,18 +380,21 @@ def main() -> int:
         return 2
 
     reviewed = np.array([page.extra.get("reviewed") is not False for page in train_pages])
-    model = LineClassifier(epochs=arguments.epochs, n_jobs=arguments.jobs)
+    model = LineClassifier(n_networks=1, epochs=arguments.epochs, n_jobs=arguments.jobs)
+    pairs = zip(train_pages, reviewed.tolist(), strict=True)
     training = model._check_training(
         [page.text for page in train_pages],
         [page.labels for page in train_pages],
         [page.group for page in train_pages],
-        np.where(reviewed, 1.0, UNREVIEWED_WEIGHT),
+        [page.extra.get("weight", 1.0) * (1.0 if read else UNREVIEWED_WEIGHT) for page, read in pairs],
+        ~reviewed,
     )
     jobs = Parallel(n_jobs=arguments.jobs, return_as="generator", mmap_mode="r")
     collected = model._collect(training, jobs, lambda step, share: print(f"{share:4.0%} {step}", file=sys.stderr))
     of_corpus = np.array(["reviewed" in page.extra for page in train_pages])
     dumps = np.array([page.extra.get("scraper") in DUMPS for page in train_pages])
     page = collected.layout.page
+    kind = Kind(dumps[page], ~of_corpus[page], ~reviewed[page])
     train = Data(collected.evidence, collected.layout, collected.label, (reviewed & of_corpus)[page])
     dev = dev_data(dev_pages, collected.text_models[-1], collected.rarity)
 
@@ -390,8 +417,7 @@ def main() -> int:
         more = altered_data(model, collected, train_pages, training.number, reviewed)
         more = replace(more, evidence=standard.apply(more.evidence), text_models=[])
     results = jobs(
-        delayed(measure)(row, model, bare, dumps[page], train, dev, fold, more if row.altered else None)
-        for row, fold in plans
+        delayed(measure)(row, model, bare, kind, train, dev, fold, more if row.altered else None) for row, fold in plans
     )
     print(f"\nPhase two, F1 on reviewed lines, mean over {arguments.folds} folds\n", flush=True)
     print("| model | held-out macro-F1 | change | " + " | ".join(LABELS) + " | dev macro-F1 | change |")

@@ -25,13 +25,13 @@ def data_pages() -> list[AnnotatedPage]:
 @pytest.fixture(scope="session")
 def training_pages(data_pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
     """Pages that `model` was trained on."""
-    return data_pages[::16]
+    return data_pages[::28]
 
 
 @pytest.fixture(scope="session")
 def other_pages(data_pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
     """Pages that `model` has not seen."""
-    return data_pages[8::16]
+    return data_pages[14::28]
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,22 @@ class Rote(BaseEstimator):  # type: ignore[misc]
         """In the place of a classifier that has one."""
         return cls(random_state, n_jobs)
 
-    def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None, progress: Any = None) -> Rote:
-        self.note = {"texts": list(X), "groups": list(groups), "weights": list(sample_weight), "scored": []}
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        groups: Any = None,
+        sample_weight: Any = None,
+        doubtful: Any = None,
+        progress: Any = None,
+    ) -> Rote:
+        self.note = {
+            "texts": list(X),
+            "groups": list(groups),
+            "weights": list(sample_weight),
+            "doubtful": doubtful,
+            "scored": [],
+        }
         self.trainings.append(self.note)
         self.labels = {}
         for text, labels in zip(X, y, strict=True):

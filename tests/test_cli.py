@@ -822,6 +822,33 @@ class TestTrain:
 
         assert train(3, 1) == train(3, 2) != train(4, 1)
 
+    def test_pages_count_by_their_weight(self, annotated: Path, tmp_path: Path) -> None:
+        pages = list(read_pages(annotated))[:4]
+
+        def digest(*weights: float) -> str:
+            for page, weight in zip(pages, weights, strict=True):
+                page.extra["weight"] = weight
+            write_json_lines(pages, tmp_path / "pages.jsonl")
+            out = tmp_path / "my.joblib"
+            outcome = small_training(3, tmp_path / "pages.jsonl", "--folds", "2", "-j", "1", "-o", out)
+            assert outcome.code == 0, outcome.errors
+            return str(run_json("inspect", out)["state_digest"])
+
+        assert digest(1, 1, 1, 0.3) != digest(1, 1, 1, 1)
+        without = digest(1, 1, 1, 0)
+        assert run_json("inspect", tmp_path / "my.joblib")["training"]["pages"] == 3
+        pages[3].text = pages[3].text.upper()
+        assert digest(1, 1, 1, 0) == without
+
+    @pytest.mark.parametrize("weight", ["much", -1, True, None])
+    def test_weights_that_are_none(self, weight: Any, annotated: Path, tmp_path: Path) -> None:
+        pages = list(read_pages(annotated))[:4]
+        pages[2].extra["weight"] = weight
+        write_json_lines(pages, tmp_path / "a.jsonl")
+        outcome = run("train", tmp_path / "a.jsonl", "-o", tmp_path / "my.joblib", "-j", "1")
+        assert refused(outcome, repr(pages[2].id), "field 'weight' must be a number", repr(weight))
+        assert files_in(tmp_path) == ["a.jsonl"]
+
     def test_ctrl_c_while_a_network_is_fitted_ends_the_training(
         self, annotated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

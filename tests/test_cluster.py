@@ -57,7 +57,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def records(data_pages: list[AnnotatedPage], tmp_path: Path) -> Path:
     """JSON Lines of some hundred shards."""
     path = tmp_path / "records.jsonl"
-    rows = [json.dumps({"id": page.id, "text": page.text}) for page in data_pages]
+    rows = [json.dumps({"id": page.id, "text": page.text}) for page in data_pages[::2]]
     path.write_text("\n".join([*rows[:100], '{"id": "no text"}', *rows[100:]]) + "\n")
     return path
 

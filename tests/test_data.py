@@ -53,8 +53,10 @@ class TestShippedPages:
     def test_are_named_like_their_files(self, pages: list[AnnotatedPage]) -> None:
         assert {page.id for page in pages} == {path.stem for path in (DATA / "pages").iterdir()}
 
-    def test_have_the_five_header_keys_and_no_others(self, pages: list[AnnotatedPage]) -> None:
-        assert [page.id for page in pages if set(page.extra) != HEADER] == []
+    def test_have_the_five_header_keys_and_perhaps_a_weight(self, pages: list[AnnotatedPage]) -> None:
+        assert [page.id for page in pages if set(page.extra) - {"weight"} != HEADER] == []
+        assert {page.extra.get("weight", 1) for page in pages if page.lang in ("en", "de")} == {0.3}
+        assert {page.extra.get("weight", 1) for page in pages if page.lang not in ("en", "de")} == {1}
         assert {page.extra["scraper"] for page in pages} == {"main-content", "whole-page"}
 
     def test_card_shows_what_counts_prints(self, counts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

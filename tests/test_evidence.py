@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from strategies import page_texts
 
 from boilerplate.corpus import AnnotatedPage
-from boilerplate.evidence import language, likeness, shape
+from boilerplate.evidence import language, likeness, meaning, shape
 from boilerplate.evidence.assembly import BATCH_LINES, SMALLEST, Batch, batches, evidence_blocks, read_batch
 from boilerplate.evidence.characters import CharClass, classify, fold
 from boilerplate.evidence.likeness import RARITY_BITS, likeness_evidence, line_hashes, word_buckets
@@ -22,6 +22,7 @@ from boilerplate.evidence.page import OFFSETS, WIDTHS, PageSums, neighbour_evide
 from boilerplate.evidence.text import KINDS, hashed_ngrams
 from boilerplate.layers import Layer
 from boilerplate.ngram_table import NGramTable
+from boilerplate.pretrained import COMPONENTS, Perceptron
 from boilerplate.text_model import CAPTION, EMBEDDING, HIDDEN, N_KINDS, TEXT_CLASSES, TextModel, ngram_rows
 
 BITS = 14
@@ -35,11 +36,12 @@ def layer(n_in: int, n_out: int) -> Layer:
 
 
 TEXT_MODEL = TextModel(
-    NGramTable.of(RNG.normal(size=(2**BITS, EMBEDDING + len(TEXT_CLASSES))).astype(np.float32)),
+    NGramTable.of(RNG.normal(size=(2**BITS, 2 * EMBEDDING + len(TEXT_CLASSES))).astype(np.float32)),
     np.array([0.3, -0.2, 0.1], dtype=np.float32),
     RNG.normal(size=N_KINDS * EMBEDDING).astype(np.float32),
     layer(N_KINDS * EMBEDDING, HIDDEN),
     layer(HIDDEN, len(TEXT_CLASSES)),
+    Perceptron(layer(N_KINDS * EMBEDDING, 20), layer(20, COMPONENTS)),
 )
 
 STORY = (
@@ -64,7 +66,12 @@ def paragraphs(batch: Batch) -> NDArray[np.bool_]:
 
 def text_scores(batch: Batch) -> NDArray[np.float32]:
     scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
-    return np.concatenate([scores.parts, scores.wide, scores.deep], axis=1)
+    return np.concatenate([scores.parts, scores.meaning, scores.wide, scores.deep], axis=1)
+
+
+def meaning_of(batch: Batch) -> NDArray[np.float32]:
+    scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
+    return meaning.meaning_evidence(batch.lines, scores.meaning, paragraphs(batch))
 
 
 def likeness_of(batch: Batch) -> NDArray[np.float32]:
@@ -90,6 +97,7 @@ EVIDENCE: dict[str, Callable[[Batch], NDArray[np.float32]]] = {
     "position": lambda batch: position_evidence(batch.lines)[0],
     "neighbours": neighbours_of,
     "likeness": likeness_of,
+    "meaning": meaning_of,
     "language": language_of,
     "all": all_of,
 }
@@ -121,7 +129,7 @@ class TestEveryEvidence:
     def test_of_a_page_does_not_depend_on_its_batch(
         self, evidence: Callable[[Batch], NDArray[np.float32]], data_pages: list[AnnotatedPage]
     ) -> None:
-        texts = [page.text for page in data_pages[::5]]
+        texts = [page.text for page in data_pages[::9]]
         together = read_batch(texts)
         found = evidence(together)
         assert found.dtype == np.float32
@@ -159,7 +167,7 @@ class TestEveryEvidence:
         scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
         wide = np.log(np.maximum(scores.wide, SMALLEST))
         parts = [scores.parts, wide, neighbour_evidence(batch.lines, scores.deep)]
-        parts += [EVIDENCE[name](batch) for name in ("shape", "position", "likeness", "language")]
+        parts += [EVIDENCE[name](batch) for name in ("shape", "position", "likeness", "meaning", "language")]
         expected = np.concatenate(parts, axis=1)
         assert np.array_equal(all_of(batch), expected)
 
@@ -293,7 +301,9 @@ class TestNGrams:
         scores = TEXT_MODEL.scores(batch.lines, batch.folded, batch.tokens)
         assert rows.n_lines == batch.lines.n_lines
         for row, (start, end) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):
-            weights = table[rows.buckets[start:end], EMBEDDING:].sum(axis=0) / np.sqrt(max(end - start, 1))
+            weights = table[rows.buckets[start:end], EMBEDDING : EMBEDDING + len(TEXT_CLASSES)].sum(axis=0) / np.sqrt(
+                max(end - start, 1)
+            )
             found = scores.parts.reshape(-1, len(TEXT_CLASSES))[row]
             assert found == pytest.approx(weights, abs=1e-4)
 
@@ -468,6 +478,38 @@ ENGLISH = [
 ]
 SPANISH = "Varias personas observan la campana recuperada del mar este martes en el puerto"
 CAPTION_LINE = "The recovered bell is lifted onto the quay by volunteers of the town"
+
+
+class TestMeaning:
+    PAGES = np.array([[3, 4], [30, 40], [-4, 3], [0, 0], [5, 0], [0, 2]], dtype=np.float32)
+    """What the lines of two pages mean, of four lines and of two."""
+    LAYOUT = Layout(np.array([0, 4, 6]), np.array([0, 0, 0, 0, 1, 1]))
+    PARAGRAPHS = np.array([True, True, False, False, False, True])
+
+    def named(self) -> list[dict[str, float]]:
+        found = meaning.meaning_evidence(self.LAYOUT, self.PAGES, self.PARAGRAPHS)
+        assert np.array_equal(found[:, :2], self.PAGES)
+        return rows(found[:, 2:], meaning.NAMES)
+
+    def test_is_near_by_its_angle_alone(self) -> None:
+        first, second, third, fourth = self.named()[:4]
+        assert (first["near_next"], second["near_previous"]) == pytest.approx((1, 1))
+        assert (third["near_previous"], first["near_next_2"], third["near_previous_2"]) == pytest.approx((0, 0, 0))
+        assert [line["near_first"] for line in (first, second, third)] == pytest.approx([1, 1, 0])
+        assert set(fourth.values()) == {0}, "a line without a meaning is near nothing"
+
+    def test_is_compared_with_the_mean_of_many(self) -> None:
+        first, second, third = self.named()[:3]
+        # The directions of the page's lines: two of them equal, one at a right angle, one that has none.
+        assert [line["near_page"] for line in (first, second, third)] == pytest.approx([2 / 4, 2 / 4, 1 / 4], abs=1e-5)
+        assert [line["near_paragraphs"] for line in (first, second, third)] == pytest.approx([1, 1, 0], abs=1e-5)
+        assert (first["near_lines_before"], first["near_lines_after"]) == pytest.approx((0, 1 / 3), abs=1e-5)
+        assert third["near_lines_before"] == pytest.approx(0, abs=1e-5)
+
+    def test_ends_with_the_page(self) -> None:
+        first, second = self.named()[4:]
+        assert (first["near_previous"], first["near_first"], second["near_next"]) == pytest.approx((0, 1, 0))
+        assert (second["near_first"], second["near_paragraphs"]) == pytest.approx((0, 1), abs=1e-5)
 
 
 def languages_of(text: str, caption: float = 1.0, known: float = 1.0) -> list[dict[str, float]]:

@@ -64,9 +64,15 @@ class TestLearningCurve:
 
     def test_doubtful_pages_are_trained_on_but_not_scored(self) -> None:
         pages = pages_of(12)
-        points = learning_curve(pages, Rote(), shares=(1.0,), sample_weight=[1.0] * 9 + [0.2, 0.2, 0.0])
+        points = learning_curve(
+            pages, Rote(), shares=(1.0,), sample_weight=[1.0] * 9 + [0.2, 0.2, 0.0], doubtful=[False] * 9 + [True] * 3
+        )
         assert points[0].evaluation.pages == 9
         assert {weight for training in Rote.trainings for weight in training["weights"]} == {1.0, 0.2}
+        doubted = {pages[9].text, pages[10].text}
+        for training in Rote.trainings:
+            told = zip(training["texts"], training["doubtful"], strict=True)
+            assert all(doubtful == (text in doubted) for text, doubtful in told)
         assert all(pages[11].text not in training["texts"] for training in Rote.trainings)
 
     def test_pages_without_lines_do_not_matter(self) -> None:

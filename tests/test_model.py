@@ -448,6 +448,17 @@ class TestTraining:
         light, even = quick(groups=SITES, sample_weight=[1, 0.1, 1, 1]), quick(groups=SITES)
         assert not identical(light.predict_proba(TEXTS), even.predict_proba(TEXTS))
 
+    def test_pages_below_the_greatest_weight_are_doubted_if_nothing_is_said(self, quick: Fit) -> None:
+        weights = [1, 0.5, 1, 1]
+        silent = quick(groups=SITES, sample_weight=weights)
+        doubted = quick(groups=SITES, sample_weight=weights, doubtful=[False, True, False, False])
+        trusted = quick(groups=SITES, sample_weight=weights, doubtful=[False] * 4)
+        assert state_digest(silent.to_state()) == state_digest(doubted.to_state())
+        assert state_digest(silent.to_state()) != state_digest(trusted.to_state())
+
+    def test_doubt_about_every_page_is_none(self, quick: Fit) -> None:
+        assert np.isfinite(np.concatenate(quick(groups=SITES, doubtful=[True] * 4).predict_proba(TEXTS))).all()
+
     def test_a_second_scrape_of_a_page_counts_for_nothing_in_the_first_phase(self, quick: Fit) -> None:
         expected = quick(groups=SITES).to_state()["text_model"]
         again = quick([*TEXTS, TEXTS[0].upper()], [*LABELLED, LABELLED[0]], groups=[*SITES, SITES[0]])
@@ -496,6 +507,7 @@ class TestTrainingOnWhatDoesNotFit:
             ((["a", "b"], [["body"]]), "y has 1 entries for 2 pages"),
             ((["a", "b"], [["body"]] * 2, ["s"]), "groups has 1 entries for 2 pages"),
             ((["a", "b"], [["body"]] * 2, None, [1.0] * 3), "sample_weight has 3 entries for 2 pages"),
+            ((["a", "b"], [["body"]] * 2, None, None, [True]), "doubtful has 1 entries for 2 pages"),
             ((["a", "b\n\nc"], [["body"], ["body"]]), "page 1: 1 labels for 2 non-blank lines"),
             ((["a", ""], [["body"], ["body"]]), "page 1: 1 labels for 0 non-blank lines"),
             ((["a", "b"], [["body"], ["captoin"]]), "unknown label 'captoin'; did you mean 'caption'"),

@@ -34,7 +34,7 @@ held_out_lines = st.lists(st.tuples(probability, st.booleans(), st.integers(1, 1
 def fitted(lines: Iterable[tuple[float, bool, int]], weight: Iterable[float] | None = None) -> CleaningCurve:
     found, is_body, characters = map(np.array, zip(*lines, strict=True))
     weights = np.ones(len(found)) if weight is None else np.array(list(weight))
-    return fit_cleaning_curve(found.astype(float), is_body, characters, weights)
+    return fit_cleaning_curve(found.astype(float), is_body, characters, weights, weights == weights.max())
 
 
 def point(curve: CleaningCurve, recall: float) -> tuple[float, float]:
@@ -194,7 +194,7 @@ class TestClean:
         is_body = np.concatenate([np.array(page) == BODY for page in labels[trusted]])
         size = np.array([len(row.strip()) for text in texts[trusted] for row in lines_in(text)])
         found = np.concatenate(small.held_out_probabilities_[trusted])[:, LABELS.index(BODY)]
-        expected = fit_cleaning_curve(found, is_body, size, np.ones(len(size)))
+        expected = fit_cleaning_curve(found, is_body, size, np.ones(len(size)), np.ones(len(size), dtype=bool))
         assert all(map(np.array_equal, small.labeller_.cleaning_curve, expected))
 
     def test_lines_stay_whose_body_is_probable_enough(

@@ -20,6 +20,7 @@ from boilerplate.labels import LABELS
 from boilerplate.layers import Layer
 from boilerplate.ngram_table import NGramTable
 from boilerplate.optimiser import Adam
+from boilerplate.pretrained import COMPONENTS, Perceptron, pretrained
 from boilerplate.text_model import (
     EMBEDDING,
     HIDDEN,
@@ -88,11 +89,14 @@ def random_model(bits: int = BITS, seed: int = 0) -> TextModel:
         return draw.normal(0, 0.3, shape).astype(np.float32)
 
     return TextModel(
-        NGramTable.of(normal(2**bits, EMBEDDING + N_CLASSES)),
+        NGramTable.of(normal(2**bits, 2 * EMBEDDING + N_CLASSES)),
         normal(N_CLASSES),
         normal(N_KINDS * EMBEDDING),
         Layer(normal(N_KINDS * EMBEDDING, HIDDEN), normal(HIDDEN)),
         Layer(normal(HIDDEN, N_CLASSES), normal(N_CLASSES)),
+        Perceptron(
+            Layer(normal(N_KINDS * EMBEDDING, 20), normal(20)), Layer(normal(20, COMPONENTS), normal(COMPONENTS))
+        ),
     )
 
 
@@ -113,15 +117,17 @@ def scores_line_by_line(
         table = model.table.weights.astype(np.float64)
     out = []
     for line in lines:
-        sums = np.zeros((N_KINDS, EMBEDDING + N_CLASSES))
+        sums = np.zeros((N_KINDS, 2 * EMBEDDING + N_CLASSES))
         for kind, buckets in enumerate(line):
             for bucket in buckets:
                 sums[kind] += table[bucket] / len(buckets) ** 0.5
-        parts = sums[:, EMBEDDING:]
+        parts, known = sums[:, EMBEDDING : EMBEDDING + N_CLASSES], sums[:, EMBEDDING + N_CLASSES :].ravel()
+        about = np.maximum(known @ model.meaning.hidden.weights.astype(np.float64) + model.meaning.hidden.bias, 0)
+        about = about @ model.meaning.output.weights.astype(np.float64) + model.meaning.output.bias
         units = np.maximum(sums[:, :EMBEDDING].ravel() + model.embedding_bias, 0)
         units = np.maximum(units @ model.hidden.weights.astype(np.float64) + model.hidden.bias, 0)
         deep = units @ model.output.weights.astype(np.float64) + model.output.bias
-        out.append((parts.ravel(), normalised(parts.sum(axis=0) + model.wide_bias), normalised(deep)))
+        out.append((parts.ravel(), normalised(parts.sum(axis=0) + model.wide_bias), normalised(deep), about))
     return out
 
 
@@ -135,7 +141,12 @@ class TestScores:
         assert model.bits == bits
         found = scores_of(model, batch)
         assert {part.dtype for part in found} == {np.dtype(np.float32)}
-        assert [part.shape for part in found] == [(8, N_KINDS * N_CLASSES), (8, N_CLASSES), (8, N_CLASSES)]
+        assert [part.shape for part in found] == [
+            (8, N_KINDS * N_CLASSES),
+            (8, N_CLASSES),
+            (8, N_CLASSES),
+            (8, COMPONENTS),
+        ]
         expected = scores_line_by_line(model, nested_of(ngram_rows(ngrams)))
         for number, part in enumerate(found):
             assert part == pytest.approx(np.array([line[number] for line in expected]), abs=1e-4)
@@ -149,7 +160,7 @@ class TestScores:
             assert other[len(other) - len(one) :].tobytes() == one.tobytes()
 
     def test_of_no_lines(self) -> None:
-        assert [len(part) for part in scores_of(random_model(), read_batch([]))] == [0, 0, 0]
+        assert [len(part) for part in scores_of(random_model(), read_batch([]))] == [0, 0, 0, 0]
 
 
 def test_captions_are_one_class() -> None:
@@ -211,6 +222,9 @@ class TestFitting:
         assert [array.tobytes() for array in arrays_of(one)] == [array.tobytes() for array in arrays_of(same)]
         # The wide model is no matter of chance.
         assert np.array_equal(one.table.weights[:, EMBEDDING:], other.table.weights[:, EMBEDDING:])
+        assert [array.tobytes() for layer in one.meaning for array in layer] == [
+            array.tobytes() for layer in other.meaning for array in layer
+        ]
         assert not np.array_equal(one.table.values[:, :EMBEDDING], other.table.values[:, :EMBEDDING])
         assert not np.array_equal(one.output.weights, other.output.weights)
 
@@ -262,13 +276,14 @@ class TestGradients:
 
         def loss() -> float:
             embedding, embedding_bias, *layers = values
-            table = np.concatenate([embedding, np.zeros((2**BITS, N_CLASSES))], axis=1)
+            table = np.concatenate([embedding, np.zeros((2**BITS, N_CLASSES)), np.zeros_like(embedding)], axis=1)
             model = TextModel(
                 random_model().table,  # `table` takes its place
                 np.zeros(N_CLASSES, dtype=np.float32),
                 embedding_bias,  # type: ignore[arg-type]
                 Layer(*layers[:2]),  # type: ignore[arg-type]
                 Layer(*layers[2:]),  # type: ignore[arg-type]
+                random_model().meaning,
             )
             deep = np.array([scores[2] for scores in scores_line_by_line(model, lines, table)])
             return float(-(weights * np.log(deep[np.arange(16), labels])).sum() / weights.sum())
@@ -285,3 +300,32 @@ class TestGradients:
                 size = float(np.linalg.norm(gradient)) / value.size**0.5
                 assert size > 1e-5, "nothing to compare"
                 assert float((gradient * direction).sum()) == pytest.approx(slope, abs=1e-3 * size)
+
+
+class TestMeaning:
+    def test_is_as_it_came(self) -> None:
+        """Training leaves the pretrained table alone but for its rounding."""
+        texts, labels = made_up_lines(60, (0, 1, 2), seed=1)
+        table = fitted(texts, labels, bits=12).table.weights[:, EMBEDDING + N_CLASSES :]
+        assert table == pytest.approx(pretrained(12).embedding, abs=1e-4)
+
+    def test_of_a_sentence_is_near_its_translation_s(self) -> None:
+        model = fitted(["Herons", "A heron (AP)", "Subscribe"], np.array([0, 1, 2]), bits=17)
+        pairs = [
+            ("The parliament voted on the new tax", "Das Parlament stimmte \u00fcber die neue Steuer ab"),
+            ("Bake the cake for forty minutes", "Backen Sie den Kuchen vierzig Minuten lang"),
+            ("The team won the football match", "Die Mannschaft gewann das Fu\u00dfballspiel"),
+            ("Doctors warn of the new virus", "\u00c4rzte warnen vor dem neuen Virus"),
+        ]
+        found = scores_of(model, read_batch(["\n".join(line for pair in pairs for line in pair)])).meaning
+        found /= np.linalg.norm(found, axis=1, keepdims=True)
+        cosines = found[::2] @ found[1::2].T
+        assert (cosines.argmax(axis=1) == np.arange(4)).all()
+        assert np.diag(cosines).mean() > 0.25 + (cosines.sum() - np.trace(cosines)) / 12
+
+    @pytest.mark.parametrize(("bits", "rows"), [(12, 2**12), (17, 2**17), (18, 2**18)])
+    def test_fits_tables_of_any_size(self, bits: int, rows: int) -> None:
+        embedding, perceptron = pretrained(bits)
+        assert embedding.shape == (rows, EMBEDDING)
+        assert perceptron.hidden.weights.shape[0] == N_KINDS * EMBEDDING
+        assert perceptron.output.weights.shape[1] == COMPONENTS

@@ -23,6 +23,7 @@ from boilerplate.ngram_table import NGramTable
 from boilerplate.operating_point import CleaningCurve, threshold_at
 from boilerplate.pages import Line, labelled_lines
 from boilerplate.phase_two import PhaseTwo
+from boilerplate.pretrained import Perceptron
 from boilerplate.text_model import CAPTION, TextModel
 from boilerplate.verdict import Quality, quality_of
 
@@ -220,6 +221,7 @@ class Labeller(PageMethods):
             text["embedding_bias"],
             Layer(**text["hidden"]),
             Layer(**text["output"]),
+            Perceptron(Layer(**text["meaning"]["hidden"]), Layer(**text["meaning"]["output"])),
         )
         labeller = cls(
             text_model,
@@ -244,6 +246,7 @@ def _plain(model: TextModel) -> dict[str, Any]:
     state = model._asdict()
     for name in ("hidden", "output"):
         state[name] = state[name]._asdict()
+    state["meaning"] = {name: layer._asdict() for name, layer in model.meaning._asdict().items()}
     state["table"] = {"values": model.table.values, "scale": model.table.scale}
     return state
 

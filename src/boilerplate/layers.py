@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK: Final = 64
+BLOCK: Final = 24
 """Lines are multiplied in blocks of this size, the last one filled up: a matrix product may round differently for
-another number of rows, and a line's label must not depend on what shares its batch. About a page; larger blocks are no
-faster for many pages, and slower for one."""
+another number of rows, and a line's label must not depend on what shares its batch. Half a page; larger blocks are no
+faster for many pages, and slower for one, of which they fill up more."""
 
 
 class Layer(NamedTuple):

@@ -64,6 +64,7 @@ def learning_curve(
     model: LineClassifier,
     *,
     sample_weight: Sequence[float] | None = None,
+    doubtful: Sequence[bool] | None = None,
     shares: Sequence[float] = SHARES,
     n_folds: int = N_FOLDS,
     n_resamples: int = 1000,
@@ -81,7 +82,9 @@ def learning_curve(
     model : LineClassifier
         Its parameters are used, its fitted state is not.
     sample_weight : sequence of float, length n_pages, optional
-        Weight of each page in training. Only pages of the greatest weight are scored.
+        Weight of each page in training.
+    doubtful : sequence of bool, length n_pages, optional
+        See `LineClassifier.fit`. These pages are not scored, if there are others.
     shares : sequence of float
         Ascending, above 0 and at most 1. Shares of fewer than two sites are raised to two; equal ones are left out.
     n_folds : int
@@ -119,12 +122,14 @@ def learning_curve(
             [page.labels for page in chosen],
             groups=[page.group for page in chosen],
             sample_weight=[weights[used[row]] for row in training],
+            doubtful=None if doubtful is None else [doubtful[used[row]] for row in training],
             progress=tell,
         )
         found = fitted.predict_proba([pages[used[row]].text for row in held_out])
         probabilities[number].update(zip(held_out.tolist(), found, strict=True))
         done += size
-    trusted = [row for row, number in enumerate(used) if weights[number] == weights[used].max()]
+    doubted = weights < weights.max() if doubtful is None else np.asarray(doubtful, dtype=bool)
+    trusted = [row for row, number in enumerate(used) if not doubted[number] or doubted[used].all()]
     scored = [pages[used[row]] for row in trusted]
     points = []
     for number, share in enumerate(shares):

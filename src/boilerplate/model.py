@@ -71,7 +71,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         Layers of phase two's networks that look at the lines around, each twice as far as the one before.
     n_networks : int, default=2
         Networks that vote in phase two.
-    epochs : int, default=20
+    epochs : int, default=24
         Passes over the training pages, for each network.
     dropout : float, default=0.2
         Share of phase two's units that a training step leaves out.
@@ -111,7 +111,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         hidden_units: int = 96,
         n_layers: int = 5,
         n_networks: int = 2,
-        epochs: int = 20,
+        epochs: int = 24,
         dropout: float = 0.2,
         network_decay: float = 0.01,
         tree_rounds: int = 60,
@@ -140,6 +140,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         y: Sequence[Sequence[str]],
         groups: Sequence[Any] | None = None,
         sample_weight: Sequence[float] | None = None,
+        doubtful: Sequence[bool] | None = None,
         progress: Progress | None = None,
     ) -> LineClassifier:
         """Train both phases and calibrate.
@@ -153,8 +154,11 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         groups : sequence, length n_pages, optional
             What pages are folded by, usually their site; each page is a group of its own by default.
         sample_weight : sequence of float, length n_pages, optional
-            Weight of each page's lines; pages of weight 0 are left out. Thresholds of cleaning are found on the pages
-            of the greatest weight.
+            Weight of each page's lines; pages of weight 0 are left out.
+        doubtful : sequence of bool, length n_pages, optional
+            Which pages have labels that may well be wrong: they are visited less often, each of their labels counts by
+            how probable the other pages make it, and they have no say in calibration and in the thresholds of cleaning.
+            By default those below the greatest weight.
         progress : callable, optional
             See `Progress`.
 
@@ -170,15 +174,16 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         """
         tell = progress or _silent
         self._check_parameters()
-        training = self._check_training(X, y, groups, sample_weight)
+        training = self._check_training(X, y, groups, sample_weight, doubtful)
         jobs = Parallel(n_jobs=self.n_jobs, return_as="generator", mmap_mode="r")
         collected = self._collect(training, jobs, tell)
         label, weight = collected.label, collected.weight
         phase_two, held_out = self._fit_phase_two(jobs, collected, tell)
-        # Pages below full weight are those whose labels are in doubt: they do not say how sure to be.
-        calibration = fit_calibration(held_out, label, np.where(weight == weight.max(), weight, 0.0))
+        # Labels in doubt do not say how sure to be, unless there are no others.
+        trusted = ~collected.doubtful[collected.layout.page] | collected.doubtful.all()
+        calibration = fit_calibration(held_out, label, np.where(trusted, weight, 0.0))
         calibrated = calibration.probabilities(held_out)
-        curve = fit_cleaning_curve(calibrated[:, BODY], label == BODY, _characters(training.texts), weight)
+        curve = fit_cleaning_curve(calibrated[:, BODY], label == BODY, _characters(training.texts), weight, trusted)
 
         self.classes_ = np.array(LABELS)
         self.labeller_ = Labeller(collected.text_models[-1], collected.rarity, phase_two, calibration, curve)
@@ -203,7 +208,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         text_models = self._fit_phase_one(jobs, distinct, n_folds, tell)
         tell("collecting evidence", 0.5)
         evidence = self._training_evidence(training.texts, training.fold, text_models, rarity)
-        return _Collected(text_models, rarity, evidence, layout, label, weight, training.fold)
+        return _Collected(text_models, rarity, evidence, layout, label, weight, training.fold, training.doubtful)
 
     def _fit_phase_one(self, jobs: Parallel, distinct: _DistinctLines, n_folds: int, tell: Progress) -> list[TextModel]:
         """A text model for each fold, fitted on the others, and at the end one on everything."""
@@ -245,20 +250,20 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         return PhaseTwo(standard, networks[n_folds:], trees[-1]), held_out
 
     def _believed(self, learnt: _Collected) -> NDArray[np.float64]:
-        """Weight of each line, less on pages below full weight where their labels are hard to believe.
+        """Weight of each line, less on doubtful pages where their labels are hard to believe.
 
         Labels of such pages were made by program, or by somebody in doubt. A network that learns from the others alone
         says how probable each of them is, and they count by that.
         """
         weight = learnt.weight
-        light = weight < weight.max()
-        if not light.any():
+        if not learnt.doubtful.any() or learnt.doubtful.all():
             return weight
-        certain = np.flatnonzero(~light[learnt.layout.page_starts[:-1]])
-        network = self._fit_network(learnt, certain, self.random_state)
+        certain = np.flatnonzero(~learnt.doubtful)
+        # Half the passes say the same, but for the last digits.
+        network = self._fit_network(learnt, certain, self.random_state, epochs=max(1, self.epochs // 2))
         probabilities = softmax(network.scores(learnt.evidence, learnt.layout))
         belief = probabilities[np.arange(len(weight)), learnt.label]
-        believed: NDArray[np.float64] = np.where(light, weight * belief, weight)
+        believed: NDArray[np.float64] = np.where(learnt.doubtful[learnt.layout.page], weight * belief, weight)
         return believed
 
     def _check_parameters(self) -> None:
@@ -281,13 +286,16 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         y: Sequence[Sequence[str]],
         groups: Sequence[Any] | None,
         sample_weight: Sequence[float] | None,
+        doubtful: Sequence[bool] | None = None,
     ) -> _Training:
         check_texts(X)
-        for name, values in {"y": y, "groups": groups, "sample_weight": sample_weight}.items():
+        per_page = {"y": y, "groups": groups, "sample_weight": sample_weight, "doubtful": doubtful}
+        for name, values in per_page.items():
             if values is not None and len(values) != len(X):
                 raise ValueError(f"{name} has {len(values)} entries for {len(X)} pages")
         # By position, whatever index a pandas Series may have.
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(list(sample_weight), dtype=np.float64)
+        doubt = weight < weight.max(initial=0.0) if doubtful is None else np.asarray(list(doubtful), dtype=bool)
         names = np.arange(len(X)).astype(str) if groups is None else np.asarray(list(groups), dtype=str)
         texts, labels, kept = [], [], []
         for number, (text, page_labels) in enumerate(zip(X, y, strict=True)):
@@ -310,7 +318,7 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
         if len(distinct_groups) < 2:
             raise ValueError("training needs lines of at least two groups (sites), to hold one out")
         fold = _balanced_folds(group, np.array([len(page) for page in labels]), self.n_folds, self.random_state)
-        return _Training(texts, labels, group, fold, weight[kept], np.array(kept), len(X))
+        return _Training(texts, labels, group, fold, weight[kept], doubt[kept], np.array(kept), len(X))
 
     def _distinct_lines(
         self,
@@ -388,7 +396,9 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
             out[rows] = evidence
         return out
 
-    def _fit_network(self, learnt: _Collected, pages: NDArray[np.int64], seed: int) -> Network:
+    def _fit_network(
+        self, learnt: _Collected, pages: NDArray[np.int64], seed: int, epochs: int | None = None
+    ) -> Network:
         """A network for standardised evidence, fitted on some of the pages."""
         with _one_thread():
             return fit_network(
@@ -397,10 +407,11 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
                 learnt.label,
                 learnt.weight,
                 pages,
+                light=learnt.doubtful,
                 n_labels=N_LABELS,
                 hidden=self.hidden_units,
                 layers=self.n_layers,
-                epochs=self.epochs,
+                epochs=self.epochs if epochs is None else epochs,
                 decay=self.network_decay,
                 dropout=self.dropout,
                 seed=seed,
@@ -408,12 +419,10 @@ class LineClassifier(PageMethods, ClassifierMixin, BaseEstimator):  # type: igno
 
     def _fit_trees(self, learnt: _Collected, pages: NDArray[np.int64]) -> Trees:
         """Trees for standardised evidence, fitted on some of the pages."""
-        page_weight = learnt.weight[learnt.layout.page_starts[pages]]
-        light = page_weight < page_weight.max()
-        # A pass of the networks visits so many of the pages below full weight; more would take most of the time.
+        # A pass of the networks visits so many of the doubtful pages; more would take most of the time.
         drawn = np.random.default_rng(self.random_state).random(len(pages)) < LIGHT_SHARE
         chosen = np.zeros(learnt.layout.n_pages, dtype=bool)
-        chosen[pages[~light | drawn]] = True
+        chosen[pages[~learnt.doubtful[pages] | drawn]] = True
         lines = np.flatnonzero(chosen[learnt.layout.page])
         with _one_thread():
             return fit_trees(
@@ -523,6 +532,7 @@ class _Training:
     group: NDArray[np.int64]
     fold: NDArray[np.int64]
     weight: NDArray[np.float64]
+    doubtful: NDArray[np.bool_]
     number: NDArray[np.int64]
     """Position of each page in what was given."""
     n_pages: int
@@ -554,6 +564,8 @@ class _Collected:
     """Of each line."""
     fold: NDArray[np.int64]
     """Of each page."""
+    doubtful: NDArray[np.bool_]
+    """Of each page: whether its labels are in doubt."""
 
 
 def _silent(step: str, share: float) -> None:

@@ -26,9 +26,9 @@ BATCH_LINES: Final = 1500
 MIN_STEPS: Final = 800
 """Few pages get more passes, up to about as many steps."""
 
-LIGHT_SHARE: Final = 0.25
-"""Share of the pages below full weight that each pass visits, drawn anew each time: they are many and say less, and
-all of them in each pass would take most of the time."""
+LIGHT_SHARE: Final = 0.15
+"""Share of the light pages that each pass visits, drawn anew each time: they are many and say less, and all of them in
+each pass would take most of the time."""
 
 
 class Network(NamedTuple):
@@ -82,6 +82,7 @@ def fit_network(
     weights: NDArray[np.float64],
     pages: NDArray[np.int64],
     *,
+    light: NDArray[np.bool_],
     n_labels: int,
     hidden: int,
     layers: int,
@@ -102,6 +103,8 @@ def fit_network(
     weights : float64 array of shape (n_lines,)
     pages : int64 array
         The pages to train on.
+    light : bool array of shape (n_pages,)
+        Pages of which each pass visits only some, see `LIGHT_SHARE`.
     n_labels : int
     hidden : int
         Units of each layer.
@@ -125,15 +128,13 @@ def fit_network(
     network = _start(rng, evidence.shape[1], hidden, layers, n_labels, present)
     if len(present) == 1:
         return network
-    page_weight = weights[layout.page_starts[pages]]
-    light = page_weight < page_weight.max()
     steps = max(1.0, len(used) / BATCH_LINES)
     passes = max(epochs, int(np.ceil(MIN_STEPS / steps)))
     batches = [
         batch
         for _ in range(passes)
         for batch in _page_batches(
-            rng.permutation(pages[~light | (rng.random(len(pages)) < LIGHT_SHARE)]), layout.page_starts
+            rng.permutation(pages[~light[pages] | (rng.random(len(pages)) < LIGHT_SHARE)]), layout.page_starts
         )
     ]
     arrays = [array for layer in network.layers for array in layer]

@@ -17,7 +17,8 @@ from boilerplate.evidence.lines import Lines
 from boilerplate.evidence.text import KINDS, NGrams, Tokens, hashed_ngrams
 from boilerplate.kernel import compiled
 
-LARGEST: Final = 32767
+LARGEST: Final = 4095
+"""Finer steps change labels no more, and make model files larger: the last bits do not compress."""
 _COLUMNS: Final = 16
 """The compiled loops read a row in steps of so many columns."""
 _CACHE_LINE: Final = 64

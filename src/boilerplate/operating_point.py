@@ -35,11 +35,12 @@ def fit_cleaning_curve(
     is_body: NDArray[np.bool_],
     characters: NDArray[np.int64],
     weight: NDArray[np.float64],
+    trusted: NDArray[np.bool_],
 ) -> CleaningCurve:
     """Find the threshold for each of `RECALLS`.
 
-    Only lines of the greatest weight are trusted, as labels that nobody checked weigh less and are wrong where it
-    matters here: on body that looks like something else. If no body is among these, all lines count, by their weight.
+    Only trusted lines count, by their weight, for labels that nobody checked are wrong where it matters here: on body
+    that looks like something else. If no body is among these, all lines count.
 
     Parameters
     ----------
@@ -50,13 +51,13 @@ def fit_cleaning_curve(
     characters : int64 array of shape (n_lines,)
         Length of each line, without white space around it.
     weight : float64 array of shape (n_lines,)
+    trusted : bool array of shape (n_lines,)
 
     Returns
     -------
     CleaningCurve
         Without any body, every threshold is `HIGHEST`.
     """
-    trusted = weight == weight.max(initial=0.0)
     if not (is_body & trusted).any():
         trusted = np.ones_like(trusted)
     recall = np.array(RECALLS)

@@ -3,7 +3,8 @@
 Two models read the same hashed n-grams (wide and deep: Cheng et al., "Wide & Deep Learning for Recommender Systems",
 2016). The wide one is a logistic regression: it remembers what single n-grams say. The deep one is a perceptron over
 sums of n-gram embeddings (as in fastText: Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017): it
-generalises, for most n-grams are left out of each of its training steps. They err on different lines.
+generalises, for most n-grams are left out of each of its training steps. They err on different lines. Beside them a
+third table of the same n-grams tells what a line means (`boilerplate.pretrained`); it is not trained here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from boilerplate.labels import INDEX
 from boilerplate.layers import Layer, keep_mask, product, softmax_error, start_weights
 from boilerplate.ngram_table import NGramTable
 from boilerplate.optimiser import Adam
-from boilerplate.pretrained import start_embedding
+from boilerplate.pretrained import Perceptron, pretrained
 
 TEXT_CLASSES: Final = ("body", "caption", "promo")
 """By itself a caption has no foreign twin: both kinds of caption are one class here, and phase two tells them apart."""
@@ -33,8 +34,8 @@ CAPTION: Final = TEXT_CLASSES.index("caption")
 N_CLASSES: Final = len(TEXT_CLASSES)
 N_KINDS: Final = len(KINDS)
 
-EMBEDDING: Final = 16
-"""Length of the deep model's n-gram embeddings."""
+EMBEDDING: Final = 14
+"""Length of the deep model's n-gram embeddings, and of the pretrained ones."""
 HIDDEN: Final = 64
 NGRAM_DROPOUT: Final = 0.7
 """Share of the n-grams that a training step of the deep model leaves out."""
@@ -59,6 +60,8 @@ class TextScores(NamedTuple):
     """The wide model's probabilities: shape (n_lines, n_text_classes)."""
     deep: NDArray[np.float32]
     """The deep model's probabilities: shape (n_lines, n_text_classes)."""
+    meaning: NDArray[np.float32]
+    """What the line means: shape (n_lines, n_components)."""
 
 
 class NGramRows(NamedTuple):
@@ -83,15 +86,17 @@ class NGramRows(NamedTuple):
 
 
 class TextModel(NamedTuple):
-    """The wide and the deep model, over one table of n-grams."""
+    """The wide and the deep model and what tells a line's meaning, over one table of n-grams."""
 
     table: NGramTable
-    """Embedding of each bucket, then the wide model's weights: `EMBEDDING` + n_text_classes columns."""
+    """Of each bucket the deep model's embedding, the wide model's weights, and the pretrained embedding: `EMBEDDING` +
+    n_text_classes + `EMBEDDING` columns."""
     wide_bias: NDArray[np.float32]
     embedding_bias: NDArray[np.float32]
     """Shape (n_kinds * EMBEDDING,)."""
     hidden: Layer
     output: Layer
+    meaning: Perceptron
 
     @property
     def bits(self) -> int:
@@ -115,13 +120,15 @@ class TextModel(NamedTuple):
         TextScores
         """
         sums = self.table.means(lines, folded, tokens)
-        parts = sums[:, :, EMBEDDING:]
-        wide = softmax(parts.sum(axis=1) + self.wide_bias)
-        embedded = sums[:, :, :EMBEDDING].reshape(lines.n_lines, N_KINDS * EMBEDDING)
+        embedded, parts, known = (
+            part.reshape(lines.n_lines, N_KINDS * part.shape[2])
+            for part in np.split(sums, [EMBEDDING, EMBEDDING + N_CLASSES], axis=2)
+        )
+        wide = softmax(parts.reshape(lines.n_lines, N_KINDS, N_CLASSES).sum(axis=1) + self.wide_bias)
         units = np.maximum(embedded + self.embedding_bias, 0)
         units = np.maximum(product(units, self.hidden.weights) + self.hidden.bias, 0)
         deep = softmax(product(units, self.output.weights) + self.output.bias)
-        return TextScores(parts.reshape(lines.n_lines, N_KINDS * N_CLASSES), wide, deep)
+        return TextScores(parts, wide, deep, self.meaning.components(known))
 
 
 def ngram_rows(ngrams: Sequence[NGrams]) -> NGramRows:
@@ -186,10 +193,11 @@ def fit_text_model(
     -------
     TextModel
     """
+    known, meaning = pretrained(bits)
     wide, wide_bias = _fit_wide(rows, labels, weights, bits, inverse_penalty, iterations)
-    embedding, embedding_bias, hidden, output = _fit_deep(rows, labels, weights, bits, epochs, seed)
-    table = NGramTable.of(np.concatenate([embedding, wide], axis=1))
-    return TextModel(table, wide_bias, embedding_bias, hidden, output)
+    embedding, embedding_bias, hidden, output = _fit_deep(rows, labels, weights, known, epochs, seed)
+    table = NGramTable.of(np.concatenate([embedding, wide, known], axis=1))
+    return TextModel(table, wide_bias, embedding_bias, hidden, output, meaning)
 
 
 def _fit_wide(
@@ -236,14 +244,14 @@ def _fit_deep(
     rows: NGramRows,
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
-    bits: int,
+    start: NDArray[np.float32],
     epochs: int,
     seed: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Layer, Layer]:
-    """Embeddings, their bias and the layers over them, by Adam."""
+    """Embeddings, which start from others, their bias and the layers over them, by Adam."""
     rng = np.random.default_rng(seed)
     present = np.unique(labels)
-    embedding = start_embedding(bits)
+    embedding = start.copy()
     embedding_bias = np.zeros(N_KINDS * EMBEDDING, dtype=np.float32)
     hidden = Layer(start_weights(rng, N_KINDS * EMBEDDING, HIDDEN), np.zeros(HIDDEN, dtype=np.float32))
     output = Layer(np.zeros((HIDDEN, N_CLASSES), dtype=np.float32), np.full(N_CLASSES, -10.0, dtype=np.float32))
@@ -263,7 +271,7 @@ def _fit_deep(
     line_weight = weights.astype(np.float32)
     for _ in range(passes):
         for lines in np.split(rng.permutation(len(labels)), cuts):
-            matrix = thinned(rows.take(lines), 2**bits, NGRAM_DROPOUT, rng)
+            matrix = thinned(rows.take(lines), len(embedding), NGRAM_DROPOUT, rng)
             # Forward.
             sums = (matrix @ embedding).reshape(len(lines), -1)
             first_mask = keep_mask(rng, sums.shape, UNIT_DROPOUT)

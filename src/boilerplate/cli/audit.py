@@ -14,13 +14,16 @@ import click
 
 from boilerplate.cli.common import (
     MAX_SEED,
+    fit_on_pages,
+    folds_option,
     load_labeller,
     model_option,
     progress_bar,
     read_annotated,
     training_jobs_option,
+    weights_of,
 )
-from boilerplate.errors import BoilerplateError, InputError
+from boilerplate.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +58,7 @@ STEP = 64
 @click.option("--format", "format_", type=click.Choice(["table", "jsonl", "csv"]), help="Default: table on a terminal.")
 @model_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MAX_SEED), help="Seed of the training.")
-@click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out.")
+@folds_option
 @training_jobs_option
 @click.option(
     "--unreviewed-weight",
@@ -129,19 +132,7 @@ def _held_out(
 
     # One network for all pages, which training cannot do without; those of the folds are what counts here.
     model = LineClassifier(n_networks=1, random_state=seed, n_folds=folds, n_jobs=jobs)
-    with progress_bar("training") as progress:
-        try:
-            model.fit(
-                [page.text for page in pages],
-                [page.labels for page in pages],
-                groups=[page.group for page in pages],
-                sample_weight=[unreviewed_weight if page.extra.get("reviewed") is False else 1.0 for page in pages],
-                progress=progress,
-            )
-        except ValueError as error:
-            raise BoilerplateError(
-                f"cannot train on these pages: {error}; let another model judge by --model"
-            ) from None
+    fit_on_pages(model, pages, weights_of(pages, unreviewed_weight), advice="; let another model judge by --model")
     return model.held_out_probabilities_
 
 

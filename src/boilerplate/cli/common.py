@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from boilerplate.corpus import AnnotatedPage
     from boilerplate.labeller import Labeller
+    from boilerplate.model import LineClassifier
 
 BAD_INPUT = 2
 MAX_SEED = 2**31 - 1
@@ -79,6 +81,10 @@ training_jobs_option = click.option(
     show_default=True,
     callback=_check_jobs,
     help="Processes that train; -1 for one on each core.",
+)
+
+folds_option = click.option(
+    "--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out."
 )
 
 
@@ -221,6 +227,52 @@ def read_annotated(paths: Iterable[Path], lines_needed: bool = True) -> list[Ann
     if not pages or (lines_needed and not any(page.labels for page in pages)):
         raise BoilerplateError("no annotated lines in " + ", ".join(map(str, paths)))
     return pages
+
+
+def is_doubtful(page: AnnotatedPage) -> bool:
+    """Whether nobody has read the page's labels: its field ``reviewed`` is false."""
+    return page.extra.get("reviewed") is False
+
+
+def weights_of(pages: Iterable[AnnotatedPage], unreviewed: float) -> list[float]:
+    """Weight of each page in training: its field ``weight``, 1 by default, times `unreviewed` for doubtful pages.
+
+    Raises
+    ------
+    BoilerplateError
+        If the weight of a page is no number, or below 0.
+    """
+    weights = []
+    for page in pages:
+        own = page.extra.get("weight", 1.0)
+        if isinstance(own, bool) or not isinstance(own, int | float) or not 0 <= own < math.inf:
+            raise BoilerplateError(f"page {page.id!r}: its field 'weight' must be a number from 0 on, not {own!r}")
+        weights.append(float(own) * (unreviewed if is_doubtful(page) else 1.0))
+    return weights
+
+
+def fit_on_pages(
+    model: LineClassifier, pages: Sequence[AnnotatedPage], weights: Sequence[float], advice: str = ""
+) -> None:
+    """Train a model, with a progress bar.
+
+    Raises
+    ------
+    BoilerplateError
+        If these pages cannot be trained on; `advice` says what else to do.
+    """
+    with progress_bar("training") as progress:
+        try:
+            model.fit(
+                [page.text for page in pages],
+                [page.labels for page in pages],
+                groups=[page.group for page in pages],
+                sample_weight=weights,
+                doubtful=[is_doubtful(page) for page in pages],
+                progress=progress,
+            )
+        except ValueError as error:
+            raise BoilerplateError(f"cannot train on these pages: {error}{advice}") from None
 
 
 def print_json(value: Any) -> None:

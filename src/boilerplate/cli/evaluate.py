@@ -14,6 +14,7 @@ import click
 
 from boilerplate.cli.common import (
     MAX_SEED,
+    is_doubtful,
     load_labeller,
     model_option,
     output_file,
@@ -21,6 +22,7 @@ from boilerplate.cli.common import (
     progress_bar,
     read_annotated,
     training_jobs_option,
+    weights_of,
 )
 from boilerplate.errors import BoilerplateError, InputError
 
@@ -293,13 +295,14 @@ def trained_curve(
     from boilerplate.model import LineClassifier
 
     settings = {} if thorough else SMALL_MODEL
-    weights = [UNREVIEWED_WEIGHT if page.extra.get("reviewed") is False else 1.0 for page in pages]
+    weights = weights_of(pages, UNREVIEWED_WEIGHT)
     with progress_bar("learning curve") as progress:
         try:
             return learning_curve(
                 pages,
                 LineClassifier(random_state=seed, n_jobs=jobs, **settings),
                 sample_weight=weights,
+                doubtful=[is_doubtful(page) for page in pages],
                 n_resamples=resamples,
                 random_state=seed,
                 progress=progress,

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boilerplate.cli.common import MAX_SEED, progress_bar, read_annotated, training_jobs_option
-from boilerplate.errors import BoilerplateError, InputError
+from boilerplate.cli.common import (
+    MAX_SEED,
+    fit_on_pages,
+    folds_option,
+    is_doubtful,
+    read_annotated,
+    training_jobs_option,
+    weights_of,
+)
+from boilerplate.errors import InputError
 
 if TYPE_CHECKING:
     from boilerplate.corpus import AnnotatedPage
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, MAX_SEED),
     help="Equal pages, options and seed give an equal model.",
 )
-@click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds of sites to hold out.")
+@folds_option
 @training_jobs_option
 @click.option(
     "--unreviewed-weight",
@@ -67,20 +75,12 @@ def train(
 
     check_output(output)
     pages = read_annotated(data)
-    weights = [unreviewed_weight if page.extra.get("reviewed") is False else 1.0 for page in pages]
+    weights = weights_of(pages, unreviewed_weight)
     model = LineClassifier(random_state=seed, n_folds=folds, n_jobs=jobs)
-    with progress_bar("training") as progress:
-        try:
-            model.fit(
-                [page.text for page in pages],
-                [page.labels for page in pages],
-                groups=[page.group for page in pages],
-                sample_weight=weights,
-                progress=progress,
-            )
-        except ValueError as error:
-            raise BoilerplateError(f"cannot train on these pages: {error}") from None
-    trusted = [number for number, weight in enumerate(weights) if weight == max(weights)]
+    fit_on_pages(model, pages, weights)
+    trusted = [number for number, page in enumerate(pages) if weights[number] and not is_doubtful(page)]
+    # Without any other pages, doubtful ones are better than nothing.
+    trusted = trusted or [number for number, weight in enumerate(weights) if weight]
     probabilities = [model.held_out_probabilities_[number] for number in trusted]
     evaluation = evaluate_pages(
         [pages[number] for number in trusted],

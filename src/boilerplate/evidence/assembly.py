@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from boilerplate.evidence import language, likeness, shape
 from boilerplate.evidence.characters import fold
 from boilerplate.evidence.lines import Lines, read_lines
+from boilerplate.evidence.meaning import meaning_evidence
 from boilerplate.evidence.page import neighbour_evidence, position_evidence
 from boilerplate.evidence.text import Tokens, tokenise
 
@@ -86,5 +87,6 @@ def evidence_blocks(
         "shape": shape.shape_evidence(lines),
         "position": position,
         "likeness": like,
+        "meaning": meaning_evidence(lines, scores.meaning, paragraph),
         "language": language.language_evidence(lines, scores.deep[:, caption_class], known),
     }
