@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -143,9 +143,10 @@ def short_pages(pages: list[AnnotatedPage]) -> list[AnnotatedPage]:
 
 @pytest.fixture(scope="session")
 def annotated(data_pages: list[AnnotatedPage], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the twelve shortest of our annotated pages that have all labels."""
+    """A folder with the twelve shortest of our annotated pages that have all labels, all of the same weight."""
     folder = tmp_path_factory.mktemp("annotated") / "pages"
-    write_page_files(short_pages(data_pages)[:12], folder)
+    pages = short_pages(data_pages)[:12]
+    write_page_files([replace(page, extra={**page.extra, "weight": 1}) for page in pages], folder)
     return folder
 
 

@@ -258,11 +258,11 @@ class TestFitting:
 
     def test_lines_without_weight_do_not_count(self) -> None:
         labels = (self.EVIDENCE[:, 0] > 0).astype(np.int64)
-        wrong = self.LAYOUT.page % 3 == 0
+        wrong = np.arange(300) % 3 == 0
         given = np.where(wrong, 3, labels)
         found = self.probabilities(fitted(self.EVIDENCE, given, weights=np.where(wrong, 1e-6, 1.0)))
-        assert (found.argmax(axis=1) == labels)[~wrong].mean() > 0.92
-        assert (found.argmax(axis=1) == labels)[wrong].mean() > 0.75
+        assert (found.argmax(axis=1) == labels)[~wrong].mean() > 0.97
+        assert (found.argmax(axis=1) == labels)[wrong].mean() > 0.85
         assert found[:, 3].max() < 0.05
 
     def test_a_share_of_the_light_pages_is_visited_in_each_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:

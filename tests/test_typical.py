@@ -52,12 +52,7 @@ def test_pages_are_laid_out_as_typical_pages_are(page: AnnotatedPage) -> None:
     assert page.text.endswith(lines[-1]), "the text has no newline at its end"
 
 
-def test_every_line_is_labelled_right(
-    page: AnnotatedPage, model: LineClassifier, request: pytest.FixtureRequest
-) -> None:
-    if page.id == "typical-fr":
-        # The alt text under the headline comes out as body. Strict: this says so when it is mended.
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the shipped model misses the alt text on top"))
+def test_every_line_is_labelled_right(page: AnnotatedPage, model: LineClassifier) -> None:
     labelled = model.label(page.text)
     assert len(labelled) == len(page.labels)
     wrong = [
