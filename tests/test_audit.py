@@ -144,6 +144,16 @@ class TestCommand:
         assert (KnowsRight.seen["random_state"], KnowsRight.seen["n_folds"]) == (7, 3)
         assert KnowsRight.seen["sample_weight"] == [1, 1, 1]
 
+    def test_pages_of_weight_0_are_left_out(self, data: Path) -> None:
+        pages = small_pages()
+        pages[1].extra["weight"] = 0
+        pages[2].extra["weight"] = 0.5
+        write_page_files(pages, data)
+        outcome = run("audit", data)
+        assert (outcome.code, outcome.errors) == (0, "boilerplate: left out for a weight of 0: 1 pages\n")
+        assert KnowsRight.seen["groups"] == ["a.example", "c.example"]
+        assert KnowsRight.seen["sample_weight"] == [1, 0.5]
+
     def test_a_pipe_gets_json_with_context(self, data: Path) -> None:
         outcome = run("audit", data, "--share", "1", "--context", "1")
         rows = [json.loads(row) for row in outcome.text.splitlines()]

@@ -104,7 +104,12 @@ def audit(
         raise InputError(output, "cannot be made: no such folder around it; make that first")
     pages = read_annotated(data)
     if model_path is None:
-        probabilities = _held_out(pages, seed, folds, jobs, unreviewed_weight)
+        weights = weights_of(pages, unreviewed_weight)
+        # No model is trained on pages of weight 0, so there is none to judge them.
+        pages = [page for page, weight in zip(pages, weights, strict=True) if weight]
+        if len(pages) < len(weights):
+            click.echo(f"boilerplate: left out for a weight of 0: {len(weights) - len(pages):,} pages", err=True)
+        probabilities = _held_out(pages, [weight for weight in weights if weight], seed, folds, jobs)
     else:
         probabilities = _judged(pages, model_path)
     suspects = find_suspects(pages, probabilities, share, limit)
@@ -125,14 +130,14 @@ def audit(
 
 
 def _held_out(
-    pages: list[AnnotatedPage], seed: int, folds: int, jobs: int, unreviewed_weight: float
+    pages: list[AnnotatedPage], weights: list[float], seed: int, folds: int, jobs: int
 ) -> list[NDArray[np.float64]]:
     """Probabilities by models that were trained on these pages without the page's site."""
     from boilerplate.model import LineClassifier
 
     # One network for all pages, which training cannot do without; those of the folds are what counts here.
     model = LineClassifier(n_networks=1, random_state=seed, n_folds=folds, n_jobs=jobs)
-    fit_on_pages(model, pages, weights_of(pages, unreviewed_weight), advice="; let another model judge by --model")
+    fit_on_pages(model, pages, weights, advice="; let another model judge by --model")
     return model.held_out_probabilities_
 
 

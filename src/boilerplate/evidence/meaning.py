@@ -54,6 +54,7 @@ def meaning_evidence(lines: Layout, meaning: NDArray[np.float32], paragraph: NDA
     sums = PageSums(direction)
     of_paragraphs = PageSums(np.column_stack([direction * paragraph[:, None], paragraph]))
     in_paragraphs = of_paragraphs.mean(start, end)
+    # A page without paragraphs has zeros to be divided, by anything but 0.
     share = np.maximum(in_paragraphs[:, -1:], 1 / np.maximum(end - start, 1)[:, None])
     others = [
         *(shifted(direction, lines, offset) for offset in OFFSETS),
