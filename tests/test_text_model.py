@@ -310,7 +310,11 @@ class TestMeaning:
         assert table == pytest.approx(pretrained(12).embedding, abs=1e-4)
 
     def test_of_a_sentence_is_near_its_translation_s(self) -> None:
-        model = fitted(["Herons", "A heron (AP)", "Subscribe"], np.array([0, 1, 2]), bits=17)
+        known, perceptron = pretrained(17)
+        # The other columns do not matter here.
+        columns = np.zeros((len(known), EMBEDDING + N_CLASSES), dtype=np.float32)
+        table = NGramTable.of(np.concatenate([columns, known], axis=1))
+        model = random_model()._replace(table=table, meaning=perceptron)
         pairs = [
             ("The parliament voted on the new tax", "Das Parlament stimmte \u00fcber die neue Steuer ab"),
             ("Bake the cake for forty minutes", "Backen Sie den Kuchen vierzig Minuten lang"),
