@@ -30,6 +30,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from boilerplate.calibration import softmax
+from boilerplate.cli.common import is_doubtful, weights_of
 from boilerplate.corpus import AnnotatedPage, read_pages
 from boilerplate.errors import BoilerplateError
 from boilerplate.evidence.assembly import batches, evidence_blocks, read_batch
@@ -379,14 +380,13 @@ def main() -> int:
         print(f"ablation.py: {error}", file=sys.stderr)
         return 2
 
-    reviewed = np.array([page.extra.get("reviewed") is not False for page in train_pages])
+    reviewed = ~np.array([is_doubtful(page) for page in train_pages])
     model = LineClassifier(n_networks=1, epochs=arguments.epochs, n_jobs=arguments.jobs)
-    pairs = zip(train_pages, reviewed.tolist(), strict=True)
     training = model._check_training(
         [page.text for page in train_pages],
         [page.labels for page in train_pages],
         [page.group for page in train_pages],
-        [page.extra.get("weight", 1.0) * (1.0 if read else UNREVIEWED_WEIGHT) for page, read in pairs],
+        weights_of(train_pages, UNREVIEWED_WEIGHT),
         ~reviewed,
     )
     jobs = Parallel(n_jobs=arguments.jobs, return_as="generator", mmap_mode="r")

@@ -1,11 +1,11 @@
-"""Check that the shipped model labels the pages of data/pages as it did when data/golden.jsonl was written.
+"""Check that the shipped model labels the pages of data/pages as it did when data/golden.jsonl.gz was written.
 
 Each row of the file is a page: its id, the labels of its lines as letters (b body, c caption, f foreign-caption,
 p promo), and for each line the probabilities of the four labels in thousandths, in that order.
 
 Another processor or another version of NumPy rounds the last bits of sums differently. So probabilities may differ by
 0.002, and labels where the two best probabilities are that close to each other. Anything more is a change of the model
-or of the code: write the file anew if it is meant, and the diff shows what it did.
+or of the code: this lists what it did, and writes the file anew if it is meant.
 
 usage: python data/golden.py [--check | --write] [--model FILE] [--pages FOLDER] [--golden FILE]
 
@@ -15,8 +15,10 @@ Exit codes: 0 all is well, 1 something differs, 2 bad input or usage.
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,8 +102,9 @@ def read_rows(path: Path) -> list[Row]:
         If it cannot be read, or a row is not what `format_rows` writes.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
+    except (EOFError, OSError, ValueError, zlib.error) as error:
         raise InputError(path, f"cannot be read: {error}") from None
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -183,13 +186,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
-    parser = argparse.ArgumentParser(description="Check that the shipped model labels data/pages as data/golden.jsonl.")
+    parser = argparse.ArgumentParser(description="Check that the shipped model labels data/pages as its golden file.")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="compare with the file; this is the default")
     what.add_argument("--write", action="store_true", help="write the file anew")
     parser.add_argument("--model", type=Path, help="a model file; the shipped model by default")
     parser.add_argument("--pages", type=Path, default=HERE / "pages", help="folder of annotated pages")
-    parser.add_argument("--golden", type=Path, default=HERE / "golden.jsonl", help="the file")
+    parser.add_argument("--golden", type=Path, default=HERE / "golden.jsonl.gz", help="the file")
     options = parser.parse_args(arguments)
     try:
         rows = [] if options.write else read_rows(options.golden)

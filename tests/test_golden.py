@@ -1,7 +1,8 @@
-"""The shipped model labels the pages of data/ as data/golden.jsonl says, and what checks that would notice if not."""
+"""The shipped model labels the pages of data/ as its golden file says, and what checks that would notice if not."""
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import re
@@ -40,7 +41,7 @@ def test_the_shipped_model_labels_as_it_did(golden: ModuleType, capsys: pytest.C
 
 
 def test_the_file_is_small() -> None:
-    assert (DATA / "golden.jsonl").stat().st_size < 1_000_000
+    assert (DATA / "golden.jsonl.gz").stat().st_size < 600_000
 
 
 def page(name: str, *lines: str) -> AnnotatedPage:
@@ -170,6 +171,22 @@ class TestCommand:
         path.write_text(f'{{"id":"b","labels":"","thousandths":[]}}\n{row}\n', encoding="utf-8")
         assert golden.main(["--golden", str(path)]) == 2
         assert capsys.readouterr().err.startswith(f"{path}:2: ")
+
+    def test_a_compressed_file_holds_the_same(self, golden: ModuleType, options: list[str], tmp_path: Path) -> None:
+        plain, packed = tmp_path / "golden.jsonl", tmp_path / "golden.jsonl.gz"
+        assert golden.main(["--write", *options]) == 0
+        assert golden.main(["--write", *options, "--golden", str(packed)]) == 0
+        assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+        assert golden.main([*options, "--golden", str(packed)]) == 0
+
+    @pytest.mark.parametrize("damage", [b"x", b"\x1f\x8b", None])
+    def test_a_damaged_compressed_file_exits_with_2(
+        self, golden: ModuleType, damage: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "golden.jsonl.gz"
+        path.write_bytes(gzip.compress(b"{}")[:-9] if damage is None else damage)
+        assert golden.main(["--golden", str(path)]) == 2
+        assert capsys.readouterr().err.startswith(f"{path}: cannot be read")
 
     @pytest.mark.parametrize("name", ["golden", "pages", "model"])
     def test_missing_files_exit_with_2(

@@ -572,6 +572,27 @@ class TestKilled:
         assert target == "--run-dir" or not (tmp_path / "out").exists()
 
 
+INTERRUPTED_AT_THE_START = """
+import os, signal, threading, time
+from boilerplate.runs.execute import _interrupts_kept_back
+# As a progress bar has it: one that gets what is kept from the main thread.
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+try:
+    with _interrupts_kept_back():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        print("started")
+    print("not interrupted")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_waits_until_workers_are_started_whichever_thread_gets_it() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_AT_THE_START], capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == (["started", "interrupted"], "")
+
+
 def begin(records: Path, folder: Path) -> subprocess.Popen[bytes]:
     """A run in a process of its own, with two workers."""
     return subprocess.Popen(

@@ -134,7 +134,7 @@ def training_summary(pages: list[AnnotatedPage]) -> dict[str, Any]:
     return {
         "fingerprint": fingerprint(pages),
         "pages": len(pages),
-        "unreviewed_pages": sum(page.extra.get("reviewed") is False for page in pages),
+        "unreviewed_pages": sum(map(is_doubtful, pages)),
         "sites": len({page.group for page in pages}),
         "lines": {label: lines[label] for label in LABELS},
         "languages": dict(sorted(languages.items(), key=lambda item: (-item[1], item[0]))),

@@ -198,11 +198,33 @@ def _interrupts_kept_back() -> Iterator[None]:
     # They lift the block when they start.
     resource_tracker.ensure_running()
     loky_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _interrupts_noted():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[None]:
+    """Put off an interrupt until the block ends.
+
+    The system gives a blocked signal to any other thread, such as that of a progress bar, and Python then interrupts
+    the main thread all the same: in the middle of starting a process, which would complain of it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread is ever interrupted, and may say how.
+        yield
+        return
+    noted = []
+    handler = signal.signal(signal.SIGINT, lambda *_: noted.append(True))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if noted:
+            signal.raise_signal(signal.SIGINT)
 
 
 class _Attended:
