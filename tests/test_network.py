@@ -256,9 +256,11 @@ class TestFitting:
         two = fitted(others, np.where(inside, labels, 0), pages=pages)
         assert [array.tobytes() for array in arrays_of(one)] == [array.tobytes() for array in arrays_of(two)]
 
-    def test_lines_without_weight_do_not_count(self) -> None:
+    def test_lines_without_weight_do_not_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # All pages in each step: weights are those among the lines of a step.
+        monkeypatch.setattr(network_module, "BATCH_LINES", 1000)
         labels = (self.EVIDENCE[:, 0] > 0).astype(np.int64)
-        wrong = np.arange(300) % 3 == 0
+        wrong = self.LAYOUT.page % 3 == 0
         given = np.where(wrong, 3, labels)
         found = self.probabilities(fitted(self.EVIDENCE, given, weights=np.where(wrong, 1e-6, 1.0)))
         assert (found.argmax(axis=1) == labels)[~wrong].mean() > 0.97
